@@ -1,0 +1,1 @@
+"""Everything that runs on the truck: sources, sampler, sealer, outbox and uplink."""

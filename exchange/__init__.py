@@ -1,0 +1,1 @@
+"""The exchange: intake, store, the log in PostgreSQL, derivation and the API."""

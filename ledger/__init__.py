@@ -1,0 +1,1 @@
+"""The transparency log: Merkle arithmetic, checkpoints, receipts, evidence and its verification."""
