@@ -1,0 +1,144 @@
+"""Deterministic CBOR (RFC 8949 section 4.2.1) of what Haulproof signs: exactly one encoding per value.
+
+Values are integers, byte and text strings, arrays, maps, and the tags a reader names. Floats,
+``null``, booleans, indefinite lengths and duplicate keys do not exist in signed bytes.
+"""
+
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any
+
+import cbor2
+
+from schemas.errors import malformed
+from schemas.limits import CBOR_DEPTH_MAX, INT64_MAX
+
+_INT_MIN = -(2**64)
+_INT_MAX = 2**64 - 1
+
+
+def encode(value: object) -> bytes:
+    """The one encoding of a value; ``TypeError`` for a type that signed bytes do not have."""
+    return cbor2.dumps(_ordered(value))
+
+
+def decode(data: bytes, *, tags: Collection[int] = ()) -> Any:
+    """The value of its one encoding; ``StatementRefused(malformed)`` for any other bytes."""
+    value = decode_exact(data)
+    _check(value, tags)
+    return value
+
+
+def decode_exact(data: bytes) -> Any:
+    """Decode bytes that encode again to themselves, without looking at types or the order of keys.
+
+    For readers that name every type and key order themselves: a float or a map out of order passes
+    here. ``StatementRefused(malformed)`` otherwise.
+    """
+    try:
+        value = cbor2.loads(
+            data, allow_indefinite=False, allow_duplicate_keys=False, max_depth=CBOR_DEPTH_MAX
+        )
+        same = cbor2.dumps(value) == data
+    except (cbor2.CBORDecodeError, cbor2.CBOREncodeError, ValueError, TypeError, OverflowError):
+        raise malformed("not one deterministic CBOR item") from None
+    except (ArithmeticError, AttributeError, LookupError, MemoryError, RecursionError):
+        raise malformed("a CBOR item that cannot be decoded") from None
+    if not same:
+        raise malformed("not the deterministic encoding of its value")
+    return value
+
+
+def take_uint(value: object, name: str, largest: int = INT64_MAX) -> int:
+    """An unsigned integer up to ``largest``, or ``StatementRefused(malformed)`` naming the field."""
+    if type(value) is not int or not 0 <= value <= largest:
+        raise malformed(f"{name} is not an integer from 0 to {largest}")
+    return value
+
+
+def take_bytes(value: object, name: str, length: int | None = None) -> bytes:
+    """A byte string (of ``length`` bytes when given), or ``StatementRefused(malformed)``."""
+    if type(value) is not bytes or (length is not None and len(value) != length):
+        raise malformed(f"{name} is not a byte string" + (f" of {length}" if length else ""))
+    return value
+
+
+def take_text(value: object, name: str, longest: int = 128) -> str:
+    """A text string of 1 to ``longest`` characters, or ``StatementRefused(malformed)``."""
+    if type(value) is not str or not 0 < len(value) <= longest:
+        raise malformed(f"{name} is not a text of 1 to {longest} characters")
+    return value
+
+
+def take_map(
+    value: object, name: str, mandatory: Collection[int], optional: Collection[int] = ()
+) -> dict[int, Any]:
+    """A map with exactly the keys named, or ``StatementRefused(malformed)``."""
+    if type(value) is not dict:
+        raise malformed(f"{name} is not a map")
+    missing = [key for key in mandatory if key not in value]
+    if missing:
+        raise malformed(f"{name} lacks key {missing[0]}")
+    for key in value:
+        if key not in mandatory and key not in optional:
+            raise malformed(f"{name} has a key that no version of it knows")
+    return value
+
+
+def take_list(value: object, name: str, length: int | None = None) -> list[Any]:
+    """An array (of ``length`` items when given), or ``StatementRefused(malformed)``."""
+    if type(value) is not list or (length is not None and len(value) != length):
+        raise malformed(f"{name} is not an array" + (f" of {length}" if length else ""))
+    return value
+
+
+def _ordered(value: object) -> object:
+    if type(value) is int and _INT_MIN <= value <= _INT_MAX:
+        return value
+    if isinstance(value, bytes | str):
+        return value
+    if isinstance(value, cbor2.CBORTag):
+        return cbor2.CBORTag(value.tag, _ordered(value.value))
+    if isinstance(value, Mapping):
+        pairs = sorted((cbor2.dumps(_key(key)), key, item) for key, item in value.items())
+        return {key: _ordered(item) for _, key, item in pairs}
+    if isinstance(value, Sequence):
+        return [_ordered(item) for item in value]
+    raise TypeError(f"signed bytes have no {type(value).__name__}")
+
+
+def _key(key: object) -> int:
+    if type(key) is not int:
+        raise TypeError("keys of signed maps are integers")
+    return key
+
+
+def _check(value: object, tags: Collection[int]) -> None:
+    kind = type(value)
+    if kind is bytes or kind is str:
+        return
+    if kind is int:
+        if not _INT_MIN <= value <= _INT_MAX:  # type: ignore[operator]
+            raise malformed("an integer past 64 bits")
+    elif kind is list:
+        for item in value:  # type: ignore[attr-defined]
+            _check(item, tags)
+    elif kind is dict:
+        _check_map(value, tags)  # type: ignore[arg-type]
+    elif isinstance(value, cbor2.CBORTag) and value.tag in tags:
+        _check(value.value, tags)
+    else:
+        raise malformed(f"signed bytes have no {kind.__name__}")
+
+
+def _check_map(value: dict[object, object], tags: Collection[int]) -> None:
+    previous = b""
+    for key, item in value.items():
+        if type(key) is not int:
+            raise malformed("a map key is not an integer")
+        encoded = cbor2.dumps(key)
+        if encoded <= previous:
+            raise malformed("the keys of a map are not in ascending order")
+        previous = encoded
+        _check(item, tags)
+
+

@@ -1,0 +1,136 @@
+"""COSE_Sign1 (RFC 9052 section 4.2) in the one form that a Haulproof statement has.
+
+Tag 18, empty unprotected header, and a protected header of exactly ``1`` alg, ``4`` kid, ``15`` CWT
+claims ``{1: issuer, 2: subject, 3: log origin}`` (RFC 9597) and ``16`` type (RFC 9596).
+"""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+
+import cbor2
+
+from schemas.cose import cbor
+from schemas.cose.keys import KID_BYTES, PublicKey, Signer
+from schemas.cose.suites import SUITES
+from schemas.errors import Reason, StatementRefused, malformed
+from schemas.limits import (
+    ORIGIN_BYTES_MAX,
+    PROTECTED_BYTES_MAX,
+    STATEMENT_BYTES_MAX,
+    SUBJECT_CHARS_MAX,
+)
+from schemas.names import parse_issuer
+
+_ALG, _KID, _CLAIMS, _TYPE = 1, 4, 15, 16
+_ISSUER, _SUBJECT, _ORIGIN = 1, 2, 3
+_SIGN1_TAG = 18
+_TYPE_CHARS_MAX = 16
+_CONTEXT = cbor2.dumps("Signature1")
+
+
+@dataclass(frozen=True, slots=True)
+class Header:
+    """The protected header, read."""
+
+    alg: int
+    kid: bytes
+    issuer: str
+    subject: str
+    origin: str
+    type: str
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """A statement whose form is right; whether its signature is, ``verify`` says."""
+
+    raw: bytes
+    header: Header
+    protected: bytes
+    payload: bytes
+    signature: bytes
+
+    @property
+    def digest(self) -> bytes:
+        """SHA-256 of the statement's bytes: its name in leaves, chains and receipts."""
+        return hashlib.sha256(self.raw).digest()
+
+
+def parse(raw: bytes) -> Statement:
+    """Read one statement; ``StatementRefused`` (too-large, malformed, unsupported) otherwise."""
+    if len(raw) > STATEMENT_BYTES_MAX:
+        raise StatementRefused(Reason.TOO_LARGE, f"more than {STATEMENT_BYTES_MAX} bytes")
+    tagged = cbor.decode_exact(raw)
+    if not isinstance(tagged, cbor2.CBORTag) or tagged.tag != _SIGN1_TAG:
+        raise malformed("not a tagged COSE_Sign1")
+    parts = tagged.value  # cbor2 hands out what is inside a tag as immutable types
+    if not isinstance(parts, tuple) or len(parts) != 4:
+        raise malformed("a COSE_Sign1 is not an array of 4")
+    protected, unprotected, payload, signature = parts
+    if not isinstance(unprotected, Mapping) or unprotected:
+        raise malformed("the unprotected header is not empty")
+    for part in (protected, payload, signature):
+        if type(part) is not bytes:
+            raise malformed("a part of the COSE_Sign1 is not a byte string")
+    header = read_header(protected)
+    if len(signature) != SUITES[header.alg].signature_bytes:
+        raise malformed("the signature is not as long as its algorithm's are")
+    return Statement(raw, header, protected, payload, signature)
+
+
+@lru_cache(maxsize=8_192)
+def read_header(protected: bytes) -> Header:
+    """Read a protected header. One device's are all the same bytes, hence the cache."""
+    if len(protected) > PROTECTED_BYTES_MAX:
+        raise StatementRefused(Reason.TOO_LARGE, "the protected header is too large")
+    labels = cbor.take_map(
+        cbor.decode(protected), "the protected header", (_ALG, _KID, _CLAIMS, _TYPE)
+    )
+    if labels[_ALG] not in SUITES:
+        raise StatementRefused(Reason.UNSUPPORTED, "an algorithm that is not read here")
+    claims = cbor.take_map(labels[_CLAIMS], "the claims", (_ISSUER, _SUBJECT, _ORIGIN))
+    header = Header(
+        alg=labels[_ALG],
+        kid=cbor.take_bytes(labels[_KID], "kid", KID_BYTES),
+        issuer=cbor.take_text(claims[_ISSUER], "the issuer"),
+        subject=cbor.take_text(claims[_SUBJECT], "the subject", SUBJECT_CHARS_MAX),
+        origin=cbor.take_text(claims[_ORIGIN], "the origin", ORIGIN_BYTES_MAX),
+        type=cbor.take_text(labels[_TYPE], "the type", _TYPE_CHARS_MAX),
+    )
+    parse_issuer(header.issuer)
+    return header
+
+
+def verify(statement: Statement, key: PublicKey) -> None:
+    """Check that ``key`` signed the statement; ``StatementRefused`` (wrong-key, bad-signature)."""
+    if statement.header.alg != key.alg or statement.header.kid != key.kid:
+        raise StatementRefused(Reason.WRONG_KEY, "the header names another key or algorithm")
+    key.verify(to_be_signed(statement.protected, statement.payload), statement.signature)
+
+
+def sign(
+    signer: Signer, *, issuer: str, subject: str, origin: str, type: str, payload: bytes
+) -> bytes:
+    """The bytes of a statement; ``StatementRefused`` when a reader would refuse them."""
+    protected = cbor.encode(
+        {
+            _ALG: signer.public.alg,
+            _KID: signer.public.kid,
+            _CLAIMS: {_ISSUER: issuer, _SUBJECT: subject, _ORIGIN: origin},
+            _TYPE: type,
+        }
+    )
+    read_header(protected)
+    signature = signer.sign(to_be_signed(protected, payload))
+    raw = cbor2.dumps(cbor2.CBORTag(_SIGN1_TAG, [protected, {}, payload, signature]))
+    if len(raw) > STATEMENT_BYTES_MAX:
+        raise StatementRefused(Reason.TOO_LARGE, f"more than {STATEMENT_BYTES_MAX} bytes")
+    return raw
+
+
+def to_be_signed(protected: bytes, payload: bytes) -> bytes:
+    """Sig_structure ``["Signature1", protected, h'', payload]`` (RFC 9052 section 4.4)."""
+    parts = (b"\x84", _CONTEXT, cbor2.dumps(protected), b"\x40", cbor2.dumps(payload))
+    return b"".join(parts)
