@@ -1,0 +1,1 @@
+"""The exchange's command lines that speak to its API: org, device, grant and trip."""

@@ -1,0 +1,165 @@
+"""All SQL of devices: their keys, bindings and broker passwords."""
+
+from collections import defaultdict
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import Any
+
+from psycopg import Connection
+from psycopg.rows import class_row
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceKeyRow:
+    """One admitted key of a device; ``index`` is its record's leaf."""
+
+    carrier: str
+    device: str
+    cose_key: bytes
+    thumbprint: bytes
+    kid: bytes
+    index: int
+    revoked_index: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class BindingRow:
+    """A device speaks for a vehicle from ``from_ms`` until before ``to_ms`` (None: still)."""
+
+    index: int
+    carrier: str
+    device: str
+    vehicle: str
+    from_ms: int
+    to_ms: int | None
+
+
+def device_keys(
+    conn: Connection[Any], pairs: Collection[tuple[str, str]]
+) -> dict[tuple[str, str], list[DeviceKeyRow]]:
+    """Keys of the (carrier, device) pairs, oldest first, revoked ones too; a pair without a key is absent."""
+    found: defaultdict[tuple[str, str], list[DeviceKeyRow]] = defaultdict(list)
+    if not pairs:
+        return {}
+    carriers, devices = zip(*pairs, strict=True)
+    with conn.cursor(row_factory=class_row(DeviceKeyRow)) as cursor:
+        cursor.execute(
+            """
+            SELECT k.carrier, k.device, k.cose_key, k.thumbprint, k.kid, k.index, k.revoked_index
+            FROM device_key k
+            JOIN unnest(%s::text[], %s::text[]) AS wanted(carrier, device)
+              ON k.carrier = wanted.carrier AND k.device = wanted.device
+            ORDER BY k.index
+            """,
+            [list(carriers), list(devices)],
+        )
+        for row in cursor:
+            found[row.carrier, row.device].append(row)
+    return dict(found)
+
+
+def key_by_thumbprint(conn: Connection[Any], thumbprint: bytes) -> DeviceKeyRow | None:
+    """The record of this very key, whosever it is."""
+    with conn.cursor(row_factory=class_row(DeviceKeyRow)) as cursor:
+        cursor.execute(
+            """
+            SELECT carrier, device, cose_key, thumbprint, kid, index, revoked_index
+            FROM device_key WHERE thumbprint = %s
+            """,
+            [thumbprint],
+        )
+        return cursor.fetchone()
+
+
+def device_exists(conn: Connection[Any], carrier: str, device: str) -> bool:
+    """Whether the carrier has a device of this name."""
+    found = conn.execute(
+        "SELECT 1 FROM device WHERE carrier = %s AND device = %s", [carrier, device]
+    )
+    return found.fetchone() is not None
+
+
+def mqtt_secret_hash(conn: Connection[Any], carrier: str, device: str) -> bytes | None:
+    """SHA-256 (32 bytes) of the device's broker password, or None for an unknown device."""
+    found = conn.execute(
+        "SELECT mqtt_secret_hash FROM device WHERE carrier = %s AND device = %s",
+        [carrier, device],
+    ).fetchone()
+    return None if found is None else bytes(found[0])
+
+
+def save_device(
+    conn: Connection[Any],
+    *,
+    carrier: str,
+    device: str,
+    assurance: int,
+    note: str,
+    mqtt_secret_hash: bytes,
+) -> None:
+    """Insert the device, or give a known one a new broker password."""
+    conn.execute(
+        """
+        INSERT INTO device (carrier, device, assurance, note, mqtt_secret_hash)
+        VALUES (%s, %s, %s, %s, %s)
+        ON CONFLICT (carrier, device) DO UPDATE SET mqtt_secret_hash = excluded.mqtt_secret_hash
+        """,
+        [carrier, device, assurance, note, mqtt_secret_hash],
+    )
+
+
+def insert_device_key(conn: Connection[Any], key: DeviceKeyRow, created_ms: int) -> None:
+    """Insert a key; ``psycopg.errors.UniqueViolation`` when any device ever had it."""
+    conn.execute(
+        """
+        INSERT INTO device_key (thumbprint, carrier, device, cose_key, kid, index, created_ms)
+        VALUES (%s, %s, %s, %s, %s, %s, %s)
+        """,
+        [key.thumbprint, key.carrier, key.device, key.cose_key, key.kid, key.index, created_ms],
+    )
+
+
+def insert_binding(conn: Connection[Any], binding: BindingRow) -> None:
+    """Insert a committed binding."""
+    conn.execute(
+        """
+        INSERT INTO binding (index, carrier, device, vehicle, from_ms, to_ms)
+        VALUES (%s, %s, %s, %s, %s, %s)
+        """,
+        [
+            binding.index,
+            binding.carrier,
+            binding.device,
+            binding.vehicle,
+            binding.from_ms,
+            binding.to_ms,
+        ],
+    )
+
+
+def bindings_of_device(conn: Connection[Any], carrier: str, device: str) -> list[BindingRow]:
+    """The device's bindings, oldest record first."""
+    return _bindings(conn, "device", carrier, device)
+
+
+def bindings_of_vehicle(conn: Connection[Any], carrier: str, vehicle: str) -> list[BindingRow]:
+    """The vehicle's bindings, oldest record first."""
+    return _bindings(conn, "vehicle", carrier, vehicle)
+
+
+_BINDINGS = {
+    "device": """
+        SELECT index, carrier, device, vehicle, from_ms, to_ms FROM binding
+        WHERE carrier = %s AND device = %s ORDER BY index
+        """,
+    "vehicle": """
+        SELECT index, carrier, device, vehicle, from_ms, to_ms FROM binding
+        WHERE carrier = %s AND vehicle = %s ORDER BY index
+        """,
+}
+
+
+def _bindings(conn: Connection[Any], of: str, carrier: str, name: str) -> list[BindingRow]:
+    with conn.cursor(row_factory=class_row(BindingRow)) as cursor:
+        cursor.execute(_BINDINGS[of], [carrier, name])
+        return cursor.fetchall()

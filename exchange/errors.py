@@ -1,0 +1,9 @@
+"""What an exchange refuses, in its own words. How HTTP says it is decided in ``api.problems`` alone."""
+
+
+class ExchangeRefusal(Exception):
+    """Base of every refusal that a caller can do something about; the text says what."""
+
+    def __init__(self, detail: str) -> None:
+        super().__init__(detail)
+        self.detail = detail

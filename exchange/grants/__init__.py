@@ -1,0 +1,1 @@
+"""Grants: what a carrier lets another organisation read, and the end of it."""
