@@ -1,3 +1,4 @@
+-- migrate:up
 -- Organisations, their keys and the clients that act for them.
 CREATE TABLE organisation (
     name text PRIMARY KEY,
@@ -26,3 +27,5 @@ CREATE TABLE oauth_client (
 );
 
 CREATE INDEX oauth_client_by_organisation ON oauth_client (organisation);
+
+-- migrate:down

@@ -1,3 +1,4 @@
+-- migrate:up
 -- Devices, their keys (hp-dev) and the vehicles they speak for (hp-bind).
 CREATE TABLE device (
     carrier text NOT NULL REFERENCES organisation,
@@ -37,3 +38,5 @@ CREATE TABLE binding (
 CREATE INDEX binding_by_device ON binding (carrier, device, from_ms);
 
 CREATE INDEX binding_by_vehicle ON binding (carrier, vehicle, from_ms);
+
+-- migrate:down

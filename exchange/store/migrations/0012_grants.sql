@@ -1,3 +1,4 @@
+-- migrate:up
 -- Grants (hp-grant) and what ended them (hp-rev), as the carriers signed them.
 CREATE TABLE grant_record (
     index bigint PRIMARY KEY,
@@ -28,3 +29,5 @@ CREATE TABLE revocation (
     target_digest bytea NOT NULL UNIQUE,
     at_ms bigint NOT NULL
 );
+
+-- migrate:down

@@ -1,3 +1,4 @@
+-- migrate:up
 -- Who read what, written before the first byte of the answer leaves.
 -- "batch_index" is the leaf of the access batch that committed the row to the log.
 CREATE TABLE access_log (
@@ -16,3 +17,5 @@ CREATE TABLE access_log (
 );
 
 CREATE INDEX access_log_by_carrier ON access_log (carrier, id);
+
+-- migrate:down

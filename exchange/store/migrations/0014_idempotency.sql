@@ -1,3 +1,4 @@
+-- migrate:up
 -- The first answer to a POST with an Idempotency-Key; the answer is sealed, because some carry a secret once.
 CREATE TABLE idempotency (
     client_id text NOT NULL,
@@ -11,3 +12,5 @@ CREATE TABLE idempotency (
 );
 
 CREATE INDEX idempotency_by_age ON idempotency (created_at);
+
+-- migrate:down

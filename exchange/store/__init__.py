@@ -1,0 +1,1 @@
+"""The exchange's database: connections, durability, migrations."""
