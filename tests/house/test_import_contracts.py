@@ -1,0 +1,82 @@
+"""Every contract in pyproject.toml sees a violation planted for it in a copy of the rooms."""
+
+import re
+import shutil
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+ROOMS = ("schemas", "ledger", "edge_agent", "exchange", "firmware_sim", "haulproof")
+
+# contract id: (package that gets a stray module, what the stray module imports)
+PLANTED = {
+    "schemas": [("schemas", name) for name in ("ledger", "exchange", "numpy", "socket", "time")]
+    + [("schemas.cose", "pathlib"), ("schemas.wire", "haulproof")],
+    "ledger": [("ledger", "exchange"), ("ledger", "edge_agent"), ("ledger", "firmware_sim")],
+    "agent": [("edge_agent", "exchange"), ("edge_agent", "firmware_sim")],
+    "agent-lean": [
+        ("edge_agent", name)
+        for name in ("numpy", "typer", "rich", "pydantic", "structlog", "fastapi", "psycopg")
+    ],
+    "exchange": [("exchange", "edge_agent"), ("exchange", "firmware_sim")],
+    "derive": [("exchange.derive", name) for name in ("ledger", "exchange.store", "psycopg", "os")],
+    "sim": [("firmware_sim", "ledger"), ("firmware_sim", "exchange")],
+}
+
+
+def contract_names() -> dict[str, str]:
+    with (ROOT / "pyproject.toml").open("rb") as file:
+        contracts = tomllib.load(file)["tool"]["importlinter"]["contracts"]
+    return {contract["id"]: contract["name"] for contract in contracts}
+
+
+def planted_module(package: str, imported: str) -> str:
+    return f"{package}.stray_{imported.replace('.', '_')}"
+
+
+@pytest.fixture(scope="module")
+def broken(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """Contract name to the strays that lint-imports reports under it."""
+    copy = tmp_path_factory.mktemp("planted")
+    for room in ROOMS:
+        shutil.copytree(ROOT / room, copy / room, ignore=shutil.ignore_patterns("__pycache__"))
+    for path in ("pyproject.toml", "tests/__init__.py", "tests/house"):
+        (copy / path).parent.mkdir(exist_ok=True)
+        copier = shutil.copytree if (ROOT / path).is_dir() else shutil.copy
+        copier(ROOT / path, copy / path)
+    for plants in PLANTED.values():
+        for package, imported in plants:
+            module = copy / f"{planted_module(package, imported).replace('.', '/')}.py"
+            module.write_text(f"import {imported}\n")
+    done = subprocess.run(
+        [Path(sys.executable).parent / "lint-imports", "--no-cache"],
+        cwd=copy,
+        env={"COLUMNS": "300", "PATH": "/usr/bin:/bin"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 1, done.stdout + done.stderr
+    _, _, report = done.stdout.partition("Broken contracts")
+    sections = re.split(r"\n(.+)\n-{3,}\n", report)
+    return dict(zip(sections[1::2], sections[2::2], strict=True))
+
+
+def test_every_contract_has_a_planted_violation() -> None:
+    assert set(PLANTED) == set(contract_names())
+
+
+@pytest.mark.parametrize(
+    ("contract", "package", "imported"),
+    [(contract, *plant) for contract, plants in PLANTED.items() for plant in plants],
+)
+def test_planted_import_breaks_its_contract(
+    broken: dict[str, str], contract: str, package: str, imported: str
+) -> None:
+    stray = planted_module(package, imported)
+
+    assert f"{stray} -> {imported}" in broken[contract_names()[contract]]
