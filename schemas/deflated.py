@@ -14,7 +14,7 @@ def deflate(data: bytes) -> bytes:
 
 
 def inflate(data: bytes, bytes_max: int) -> bytes:
-    """Decompress one block of at most ``bytes_max``; ``StatementRefused`` (malformed, too-large)."""
+    """Decompress one block of at most ``bytes_max`` bytes; ``StatementRefused`` otherwise."""
     stream = zlib.decompressobj(_RAW_WINDOW)
     try:
         block = stream.decompress(data, bytes_max + 1)

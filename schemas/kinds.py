@@ -1,4 +1,7 @@
-"""Kinds of statement in the log and their type texts (COSE header 16, RFC 9596). Numbers are never reused."""
+"""Kinds of statement in the log and their type texts (COSE header 16, RFC 9596).
+
+Numbers and texts are never used again for something else.
+"""
 
 from enum import IntEnum
 

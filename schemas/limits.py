@@ -1,4 +1,7 @@
-"""Every limit on signed bytes, inclusive. The sealer cuts before one is reached; a reader refuses past it."""
+"""Every limit on signed bytes, inclusive.
+
+The sealer cuts before one is reached; a reader refuses past it.
+"""
 
 STATEMENT_BYTES_MAX = 65_536
 PROTECTED_BYTES_MAX = 1_024

@@ -53,7 +53,7 @@ Detail = Mapping[int, int | str | bytes]
 
 @dataclass(frozen=True, slots=True)
 class SegmentEvent:
-    """Something found on the truck: ``offset_ms`` after t0, the catalogue's event id, its detail."""
+    """Something found on the truck, ``offset_ms`` after t0; ids are the catalogue's."""
 
     offset_ms: int
     event_id: int
@@ -119,7 +119,7 @@ def seal_segment(
         issuer=issuer,
         subject=vehicle,
         origin=origin,
-        type=TYPE_TEXT[Kind.SEGMENT],
+        type_text=TYPE_TEXT[Kind.SEGMENT],
         payload=encode_segment(segment),
     )
     return SealedSegment(raw, hashlib.sha256(raw).digest(), segment.boot, segment.seq)
@@ -184,7 +184,8 @@ def read_segment_strict(payload: bytes) -> Segment:
     """Read a payload and check every column too; ``StatementRefused`` when any rule is broken."""
     segment = read_segment(payload)
     sample_offsets_ms(segment.block)
-    for part in (segment.block, *segment.bursts):
+    parts: tuple[Block | Burst, ...] = (segment.block, *segment.bursts)
+    for part in parts:
         for column in part.columns.values():
             decode_column(column, part.n)
     return segment

@@ -1,7 +1,7 @@
-"""Deterministic CBOR (RFC 8949 section 4.2.1) of what Haulproof signs: exactly one encoding per value.
+"""Deterministic CBOR (RFC 8949 section 4.2.1): one encoding for each value that is signed.
 
-Values are integers, byte and text strings, arrays, maps, and the tags a reader names. Floats,
-``null``, booleans, indefinite lengths and duplicate keys do not exist in signed bytes.
+Values are integers, byte and text strings, ``null``, booleans, arrays, maps with integer keys, and
+the tags a reader names. Floats, indefinite lengths and duplicate keys do not exist in signed bytes.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -49,7 +49,7 @@ def decode_exact(data: bytes) -> Any:
 
 
 def take_uint(value: object, name: str, largest: int = INT64_MAX) -> int:
-    """An unsigned integer up to ``largest``, or ``StatementRefused(malformed)`` naming the field."""
+    """An unsigned integer up to ``largest``, or ``StatementRefused`` that names the field."""
     if type(value) is not int or not 0 <= value <= largest:
         raise malformed(f"{name} is not an integer from 0 to {largest}")
     return value
@@ -94,7 +94,7 @@ def take_list(value: object, name: str, length: int | None = None) -> list[Any]:
 def _ordered(value: object) -> object:
     if type(value) is int and _INT_MIN <= value <= _INT_MAX:
         return value
-    if isinstance(value, bytes | str):
+    if value is None or isinstance(value, bytes | str | bool):
         return value
     if isinstance(value, cbor2.CBORTag):
         return cbor2.CBORTag(value.tag, _ordered(value.value))
@@ -114,7 +114,7 @@ def _key(key: object) -> int:
 
 def _check(value: object, tags: Collection[int]) -> None:
     kind = type(value)
-    if kind is bytes or kind is str:
+    if kind is bytes or kind is str or kind is bool or value is None:
         return
     if kind is int:
         if not _INT_MIN <= value <= _INT_MAX:  # type: ignore[operator]
@@ -140,5 +140,3 @@ def _check_map(value: dict[object, object], tags: Collection[int]) -> None:
             raise malformed("the keys of a map are not in ascending order")
         previous = encoded
         _check(item, tags)
-
-

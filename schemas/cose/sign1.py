@@ -111,7 +111,7 @@ def verify(statement: Statement, key: PublicKey) -> None:
 
 
 def sign(
-    signer: Signer, *, issuer: str, subject: str, origin: str, type: str, payload: bytes
+    signer: Signer, *, issuer: str, subject: str, origin: str, type_text: str, payload: bytes
 ) -> bytes:
     """The bytes of a statement; ``StatementRefused`` when a reader would refuse them."""
     protected = cbor.encode(
@@ -119,7 +119,7 @@ def sign(
             _ALG: signer.public.alg,
             _KID: signer.public.kid,
             _CLAIMS: {_ISSUER: issuer, _SUBJECT: subject, _ORIGIN: origin},
-            _TYPE: type,
+            _TYPE: type_text,
         }
     )
     read_header(protected)

@@ -1,0 +1,1 @@
+"""Payloads of the statements that are not segments: one module a kind."""

@@ -1,0 +1,72 @@
+"""A device key (kind 11): a carrier vouches for a device's public key.
+
+Issuer: the carrier; subject: the device. The record holds the device's proof of possession over
+(carrier, device, origin), so that nobody can enter a key that is not theirs.
+"""
+
+from dataclasses import dataclass
+
+from schemas.cose import cbor
+from schemas.cose.keys import PublicKey
+from schemas.errors import Reason, StatementRefused, malformed
+from schemas.limits import SALT_BYTES, TIME_MS_MAX
+from schemas.names import device_issuer
+
+AGENT_MEASURED, TERMINAL_REPORTED, PLATFORM_REPORTED = 1, 2, 3
+"""Assurance levels (DESIGN section 6)."""
+
+_KEYS = (1, 2, 3, 4, 5, 6, 7, 8, 9)
+_NOTE_CHARS_MAX = 256
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceKey:
+    """A device's name and key; ``note`` says what a reader must know, for example added signals."""
+
+    carrier: str
+    device: str
+    cose_key: bytes
+    proof: bytes
+    """The device's signature over ``possession_message``."""
+    assurance: int
+    note: str
+    created_ms: int
+    salt: bytes
+
+    def encode(self) -> bytes:
+        """The payload's bytes."""
+        fields = (1, self.carrier, self.device, self.cose_key, self.proof, self.assurance)
+        rest = (self.note, self.created_ms, self.salt)
+        return cbor.encode(dict(enumerate((*fields, *rest), start=1)))
+
+
+def decode(payload: bytes, origin: str) -> DeviceKey:
+    """Read a device key's payload and check its proof for a log; ``StatementRefused`` otherwise."""
+    fields = cbor.take_map(cbor.decode(payload), "a device key", _KEYS)
+    if fields[1] != 1:
+        raise StatementRefused(Reason.UNSUPPORTED, "a device key of another version")
+    if type(fields[7]) is not str or len(fields[7]) > _NOTE_CHARS_MAX:
+        raise malformed(f"the note is not a text of at most {_NOTE_CHARS_MAX} characters")
+    key = PublicKey.from_cose_key(cbor.take_bytes(fields[4], "the key"))
+    if key.cose_key != fields[4]:
+        raise malformed("the key is not the deterministic COSE_Key")
+    record = DeviceKey(
+        carrier=cbor.take_text(fields[2], "the carrier"),
+        device=cbor.take_text(fields[3], "the device"),
+        cose_key=key.cose_key,
+        proof=cbor.take_bytes(fields[5], "the proof of possession"),
+        assurance=cbor.take_uint(fields[6], "the assurance level", PLATFORM_REPORTED),
+        note=fields[7],
+        created_ms=cbor.take_uint(fields[8], "the time of admission", TIME_MS_MAX),
+        salt=cbor.take_bytes(fields[9], "the salt", SALT_BYTES),
+    )
+    if record.assurance < AGENT_MEASURED:
+        raise malformed("an assurance level that no version knows")
+    key.verify(possession_message(record.carrier, record.device, origin), record.proof)
+    return record
+
+
+def possession_message(carrier: str, device: str, origin: str) -> bytes:
+    """What a device signs to prove that it holds its key; ``StatementRefused`` for bad names."""
+    device_issuer(carrier, device)
+    return cbor.encode(["hp-possession-device", carrier, device, origin])

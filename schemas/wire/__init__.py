@@ -1,0 +1,1 @@
+"""Bytes that truck and exchange speak: topics, acknowledgements, refusals, configuration."""
