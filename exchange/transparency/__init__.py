@@ -1,0 +1,1 @@
+"""The transparency log in PostgreSQL, and its signer."""
