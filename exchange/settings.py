@@ -1,0 +1,140 @@
+"""Settings: the command line's, then ``HAULPROOF_*``, then the TOML file's, then defaults."""
+
+import tomllib
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, Field, SecretStr, ValidationError
+from pydantic_settings import (
+    BaseSettings,
+    InitSettingsSource,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+)
+
+from exchange.exits import EnvironmentUnfit, WrongUsage
+from schemas.names import is_name
+
+ENVIRONMENT_PREFIX = "HAULPROOF_"
+
+
+def _organisation_name(name: str) -> str:
+    if not is_name(name):
+        raise ValueError("a name has lower-case letters, digits and hyphens, at most 63")
+    return name
+
+
+Port = Annotated[int, Field(ge=0, le=65535)]
+OrganisationName = Annotated[str, AfterValidator(_organisation_name)]
+
+
+class Settings(BaseSettings):
+    """What one exchange is told; every process of it gets the same. Times have their unit named."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=ENVIRONMENT_PREFIX, extra="forbid", frozen=True, hide_input_in_errors=True
+    )
+
+    dir: Path = Path("haulproof-data")
+    """The exchange's directory: keys, certificates, fence, ports, logs and embedded data."""
+    origin: str | None = Field(default=None, pattern=r"^[!-*,-~]{1,200}$")
+    """The log's origin, only read at the first start; made then when not given."""
+    organisation: OrganisationName = "exchange"
+    """The exchange's own organisation, which signs what it derives."""
+
+    database_url: SecretStr | None = None
+    """libpq URL of the runtime role; none: the embedded PostgreSQL."""
+    nats_url: str | None = None
+    """``nats://`` or ``tls://`` URL of the exchange's own account; none: the embedded NATS."""
+    nats_user: str | None = None
+    nats_password: SecretStr | None = None
+
+    api_host: str = "127.0.0.1"
+    api_port: Port = 0
+    """0: chosen at the first start and kept in the directory; likewise the other ports."""
+    mqtt_host: str = "127.0.0.1"
+    mqtt_port: Port = 0
+    nats_port: Port = 0
+    public_host: str | None = None
+    """The name by which agents and readers reach this machine; none: the listening address."""
+    server_names: tuple[str, ...] = ()
+    """More DNS names and addresses for the server certificate."""
+
+    intake_workers: int = Field(default=2, ge=1, le=64)
+    batch_messages_max: int = Field(default=500, ge=1, le=10_000)
+    batch_age_ms: int = Field(default=50, ge=1, le=10_000)
+    checkpoint_interval_ms: int = Field(default=100, ge=10, le=60_000)
+    ack_interval_s: int = Field(default=0, ge=0, le=86_400)
+    """The link's acknowledgement interval that devices are told and intake keeps to."""
+    stream_bytes_max: int = Field(default=1_000_000_000, ge=10_000_000)
+    """Most bytes that the broker keeps for intake; beyond it the broker refuses new messages."""
+
+    @property
+    def mqtt_address(self) -> str:
+        """The host that agents are told."""
+        return self.public_host or self.mqtt_host
+
+    @property
+    def api_address(self) -> str:
+        """The host that readers are told."""
+        return self.public_host or self.api_host
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Command line and environment only; ``load_settings`` puts the file between them."""
+        return init_settings, env_settings
+
+
+def load_settings(config: Path | None = None, **given: Any) -> Settings:
+    """Read the settings; ``given`` are the command line's, those that are None don't count.
+
+    Raises ``WrongUsage`` (a sentence naming the setting) for a wrong file or value.
+    """
+    from_file = _read_toml(config) if config is not None else {}
+    told = {name: value for name, value in given.items() if value is not None}
+
+    class _WithFile(Settings):
+        @classmethod
+        def settings_customise_sources(
+            cls,
+            settings_cls: type[BaseSettings],
+            init_settings: PydanticBaseSettingsSource,
+            env_settings: PydanticBaseSettingsSource,
+            dotenv_settings: PydanticBaseSettingsSource,
+            file_secret_settings: PydanticBaseSettingsSource,
+        ) -> tuple[PydanticBaseSettingsSource, ...]:
+            return init_settings, env_settings, InitSettingsSource(settings_cls, from_file)
+
+    try:
+        loaded = _WithFile(**told)
+    except ValidationError as error:
+        raise WrongUsage(_sentence(error)) from None
+    return Settings.model_construct(**dict(loaded))
+
+
+def _read_toml(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise WrongUsage(f"there is no settings file {path}: check --config") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise WrongUsage(f"the settings file {path} is not TOML: {error}") from None
+    except OSError as error:
+        raise EnvironmentUnfit(
+            f"the settings file {path} cannot be read: {error.strerror}"
+        ) from None
+
+
+def _sentence(error: ValidationError) -> str:
+    first = error.errors(include_url=False, include_input=False, include_context=False)[0]
+    name = ".".join(str(part) for part in first["loc"])
+    if first["type"] == "extra_forbidden":
+        return f"there is no setting {name}: remove it from the settings file"
+    return f"the setting {name} is wrong: {first['msg'].removeprefix('Value error, ')}"
