@@ -1,4 +1,4 @@
-"""Made from catalogue.yaml by tests/schemas/catalogue_table_generator.py: edit that file."""
+"""Made from catalogue.yaml by tests/schemas/catalogue_table_generator.py: edit that."""
 
 VERSION = 1
 

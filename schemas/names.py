@@ -26,12 +26,12 @@ def is_name(text: str) -> bool:
 
 def device_issuer(carrier: str, device: str) -> str:
     """``hp:<carrier>/<device>``; ``StatementRefused`` when either is no name."""
-    return _checked(f"hp:{carrier}/{device}")
+    return f"hp:{_name(carrier)}/{_name(device)}"
 
 
 def org_issuer(org: str) -> str:
     """``hp:<org>``; ``StatementRefused`` when it is no name."""
-    return _checked(f"hp:{org}")
+    return f"hp:{_name(org)}"
 
 
 def parse_issuer(text: str) -> Issuer:
@@ -42,6 +42,7 @@ def parse_issuer(text: str) -> Issuer:
     return Issuer(match[1], match[2])
 
 
-def _checked(text: str) -> str:
-    parse_issuer(text)
+def _name(text: str) -> str:
+    if not is_name(text):
+        raise malformed(f"{text!r} does not match {NAME_PATTERN}")
     return text

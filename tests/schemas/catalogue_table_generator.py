@@ -12,7 +12,7 @@ SCHEMAS = Path(__file__).parents[2] / "schemas"
 CATALOGUE = SCHEMAS / "catalogue.yaml"
 TABLE = SCHEMAS / "catalogue_table.py"
 
-_HEAD = '''"""Made from catalogue.yaml by tests/schemas/catalogue_table_generator.py: edit that file."""
+_HEAD = '''"""Made from catalogue.yaml by tests/schemas/catalogue_table_generator.py: edit that."""
 
 VERSION = {version}
 
