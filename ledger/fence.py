@@ -68,15 +68,19 @@ class FileFence:
 
     def compare_and_swap(self, expected: bytes | None, new: bytes) -> None:
         """Set ``new`` if the value is ``expected``; see ``Fence``."""
-        with self._locked():
-            if self.read() != expected:
-                raise FenceMoved("the fence holds another checkpoint")
-            self._write_new(new)
-            try:
+        replacing = False
+        try:
+            with self._locked():
+                if self.read() != expected:
+                    raise FenceMoved("the fence holds another checkpoint")
+                self._write_new(new)
+                replacing = True
                 os.rename(self._new, self._path)
                 self._sync_directory()
-            except OSError as error:
+        except OSError as error:
+            if replacing:
                 raise FenceUncertain(f"replacing the fence failed: {error}") from error
+            raise
 
     @contextmanager
     def _locked(self) -> Iterator[None]:
