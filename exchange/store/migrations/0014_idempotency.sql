@@ -5,7 +5,6 @@ CREATE TABLE idempotency (
     route text NOT NULL,
     key text NOT NULL,
     fingerprint bytea NOT NULL,
-    status smallint,
     sealed_answer bytea,
     created_at timestamptz NOT NULL DEFAULT now(),
     PRIMARY KEY (client_id, route, key)
