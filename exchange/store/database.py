@@ -15,6 +15,9 @@ from urllib.parse import quote, urlencode
 
 from psycopg import Connection, conninfo
 from psycopg_pool import ConnectionPool
+from pydantic import SecretStr
+
+from exchange.exits import EnvironmentUnfit
 
 MIGRATIONS = Path(__file__).with_name("migrations")
 _DURABLE = ("fsync", "full_page_writes", "synchronous_commit")
@@ -26,18 +29,18 @@ class DatabaseSettings(Protocol):
     """What this module needs of the exchange's settings."""
 
     @property
-    def database_url(self) -> str:
-        """A libpq URL or conninfo string."""
+    def database_url(self) -> SecretStr | None:
+        """A libpq URL or conninfo string; the supervisor fills in the embedded server's."""
 
 
-class StoreUnfit(RuntimeError):
+class StoreUnfit(EnvironmentUnfit):
     """The database cannot be used as it stands; the text says what the operator should do."""
 
 
 def connect(settings: DatabaseSettings) -> Connection[Any]:
     """One connection, in transactions that the caller commits; ``psycopg.OperationalError``."""
     return Connection.connect(
-        settings.database_url,
+        _url_of(settings),
         connect_timeout=_CONNECT_TIMEOUT_S,
         application_name="haulproof",
         options="-c timezone=UTC",
@@ -47,7 +50,7 @@ def connect(settings: DatabaseSettings) -> Connection[Any]:
 def pool(settings: DatabaseSettings, size_max: int = 8) -> ConnectionPool[Connection[Any]]:
     """An open pool: ``with pool.connection() as conn`` commits, or rolls back on an exception."""
     made: ConnectionPool[Connection[Any]] = ConnectionPool(
-        settings.database_url,
+        _url_of(settings),
         kwargs={
             "connect_timeout": _CONNECT_TIMEOUT_S,
             "application_name": "haulproof",
@@ -94,7 +97,7 @@ def migrate(settings: DatabaseSettings) -> None:
         "migrate",
     ]
     # By the environment, not as an argument: other users of the host can read arguments.
-    environment = {**os.environ, "DATABASE_URL": migration_url(settings.database_url)}
+    environment = {**os.environ, "DATABASE_URL": migration_url(_url_of(settings))}
     done = subprocess.run(
         command,
         env=environment,
@@ -117,3 +120,9 @@ def migration_url(database_url: str) -> str:
         parts["sslmode"] = "disable"
     query = urlencode({key: value for key, value in parts.items() if value is not None})
     return f"postgres:///{quote(name, safe='')}?{query}"
+
+
+def _url_of(settings: DatabaseSettings) -> str:
+    if settings.database_url is None:
+        raise StoreUnfit("no database is configured: start with haulproof up, or set database_url")
+    return settings.database_url.get_secret_value()
