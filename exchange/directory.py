@@ -2,7 +2,8 @@
 
 The policy file is written last, so a start that was killed half-way is completed by the next one:
 each file is written whole or not at all, and whatever is made from another file is checked against
-it. Once the policy is there, a missing key is a loss to be told, not made again. Secrets are files of mode 0600 in a folder of mode 0700.
+it. Once the policy is there, a missing key is a loss to be told, not made again. Secrets are files
+of mode 0600 in a folder of mode 0700.
 
     format                 version of this layout
     origin                 the log's origin, for ever

@@ -4,7 +4,7 @@ import tomllib
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, Field, SecretStr, ValidationError
+from pydantic import AfterValidator, Field, ValidationError
 from pydantic_settings import (
     BaseSettings,
     InitSettingsSource,
@@ -24,6 +24,18 @@ def _organisation_name(name: str) -> str:
     return name
 
 
+def _origin(origin: str) -> str:
+    if (
+        not 0 < len(origin) <= 200
+        or not origin.isascii()
+        or set(origin) & set("+ ")
+        or (not origin.isprintable())
+    ):
+        raise ValueError("an origin is like example.com/log: printable ASCII, no space, no plus")
+    return origin
+
+
+Origin = Annotated[str, AfterValidator(_origin)]
 Port = Annotated[int, Field(ge=0, le=65535)]
 OrganisationName = Annotated[str, AfterValidator(_organisation_name)]
 
@@ -37,17 +49,17 @@ class Settings(BaseSettings):
 
     dir: Path = Path("haulproof-data")
     """The exchange's directory: keys, certificates, fence, ports, logs and embedded data."""
-    origin: str | None = Field(default=None, pattern=r"^[!-*,-~]{1,200}$")
+    origin: Origin | None = None
     """The log's origin, only read at the first start; made then when not given."""
     organisation: OrganisationName = "exchange"
     """The exchange's own organisation, which signs what it derives."""
 
-    database_url: SecretStr | None = None
-    """libpq URL of the runtime role; none: the embedded PostgreSQL."""
-    nats_url: str | None = None
-    """``nats://`` or ``tls://`` URL of the exchange's own account; none: the embedded NATS."""
-    nats_user: str | None = None
-    nats_password: SecretStr | None = None
+    database_url: str = Field(default="", repr=False)
+    """libpq URL of the runtime role; empty: the embedded PostgreSQL."""
+    nats_url: str = ""
+    """``nats://`` or ``tls://`` URL of the exchange's own account; empty: the embedded NATS."""
+    nats_user: str = ""
+    nats_password: str = Field(default="", repr=False)
 
     api_host: str = "127.0.0.1"
     api_port: Port = 0

@@ -1,0 +1,1 @@
+"""The embedded servers: PostgreSQL and NATS from their wheels, started and stopped by us."""

