@@ -15,7 +15,6 @@ from urllib.parse import quote, urlencode
 
 from psycopg import Connection, conninfo
 from psycopg_pool import ConnectionPool
-from pydantic import SecretStr
 
 from exchange.exits import EnvironmentUnfit
 
@@ -29,7 +28,7 @@ class DatabaseSettings(Protocol):
     """What this module needs of the exchange's settings."""
 
     @property
-    def database_url(self) -> SecretStr | None:
+    def database_url(self) -> str:
         """A libpq URL or conninfo string; the supervisor fills in the embedded server's."""
 
 
@@ -98,14 +97,21 @@ def migrate(settings: DatabaseSettings) -> None:
     ]
     # By the environment, not as an argument: other users of the host can read arguments.
     environment = {**os.environ, "DATABASE_URL": migration_url(_url_of(settings))}
-    done = subprocess.run(
-        command,
-        env=environment,
-        capture_output=True,
-        text=True,
-        timeout=_MIGRATE_TIMEOUT_S,
-        check=False,
-    )
+    try:
+        done = subprocess.run(
+            command,
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=_MIGRATE_TIMEOUT_S,
+            check=False,
+        )
+    except FileNotFoundError:
+        raise StoreUnfit("dbmate is missing: install haulproof[exchange] again") from None
+    except subprocess.TimeoutExpired:
+        raise StoreUnfit(
+            f"the database was not migrated within {_MIGRATE_TIMEOUT_S} s: end what holds its locks"
+        ) from None
     if done.returncode != 0:
         said = (done.stderr or done.stdout).strip().splitlines()
         raise StoreUnfit(f"the database could not be migrated: {said[-1] if said else 'no reason'}")
@@ -123,6 +129,6 @@ def migration_url(database_url: str) -> str:
 
 
 def _url_of(settings: DatabaseSettings) -> str:
-    if settings.database_url is None:
+    if not settings.database_url:
         raise StoreUnfit("no database is configured: start with haulproof up, or set database_url")
-    return settings.database_url.get_secret_value()
+    return settings.database_url

@@ -1,0 +1,86 @@
+"""The published log under /log/ (C2SP tlog-tiles) and what a reader must know of it."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Path
+from fastapi.responses import Response
+from pydantic import BaseModel, Field
+
+from exchange.api.context import Context
+from exchange.orgs.repository import org_keys
+from exchange.transparency.newest import NotInLog, newest
+from exchange.transparency.repository import entries, tile
+from ledger.tiles import TilePathRefused, parse_tile_path
+
+router = APIRouter(tags=["log"])
+
+_FOR_EVER = "public, max-age=31536000, immutable"
+_BYTES = {"content": {"application/octet-stream": {"schema": {"type": "string"}}}}
+_TEXT = {"content": {"text/plain": {"schema": {"type": "string"}}}}
+
+
+class LogAnswer(BaseModel):
+    """The log's name and keys. Trust them only as far as you trust where you read them."""
+
+    origin: str
+    vkey: Annotated[str, Field(description="The log's C2SP verifier key.")]
+    size: Annotated[int, Field(description="Leaves that the newest checkpoint covers.")]
+    exchange: str
+    exchange_keys: Annotated[list[str], Field(description="COSE_Keys, hexadecimal.")]
+
+
+@router.get("/v1/log", summary="The log's name and keys", response_model=LogAnswer)
+def describe(exchange: Context) -> LogAnswer:
+    """Public, like everything under /log/."""
+    with exchange.pool.connection() as conn:
+        size = newest(conn).size
+        keys = org_keys(conn, [exchange.organisation])
+    return LogAnswer(
+        origin=exchange.origin,
+        vkey=exchange.log_vkey,
+        size=size,
+        exchange=exchange.organisation,
+        exchange_keys=[key.cose_key.hex() for key in keys if key.revoked_index is None],
+    )
+
+
+@router.get(
+    "/log/checkpoint", summary="Newest checkpoint", response_class=Response, responses={200: _TEXT}
+)
+@router.get(
+    "/log/checkpoint.latest",
+    summary="Newest signed checkpoint",
+    response_class=Response,
+    responses={200: _TEXT},
+)
+def checkpoint(exchange: Context) -> Response:
+    """A C2SP signed note."""
+    with exchange.pool.connection() as conn:
+        note = newest(conn).note
+    return Response(
+        note, media_type="text/plain; charset=utf-8", headers={"Cache-Control": "no-store"}
+    )
+
+
+@router.get(
+    "/log/tile/{path:path}",
+    summary="A tile or entry bundle",
+    response_class=Response,
+    responses={200: _BYTES},
+)
+def log_tile(
+    exchange: Context,
+    path: Annotated[str, Path(max_length=128, description="As in C2SP tlog-tiles.")],
+) -> Response:
+    """Hashes of a tile (``tile/<L>/<N>[.p/<W>]``) or entries (``tile/entries/<N>[.p/<W>]``)."""
+    try:
+        level, n, width = parse_tile_path(f"tile/{path}")
+    except TilePathRefused:
+        raise NotInLog("No tile has this path: see C2SP tlog-tiles.") from None
+    with exchange.pool.connection() as conn:
+        found = entries(conn, n, width) if level is None else tile(conn, level, n, width)
+    if found is None:
+        raise NotInLog("No published checkpoint covers this tile.")
+    return Response(
+        found, media_type="application/octet-stream", headers={"Cache-Control": _FOR_EVER}
+    )
