@@ -13,7 +13,7 @@ from exchange.directory import Directory
 from exchange.embedded import postgres_cluster as cluster
 from exchange.embedded.processes import end, end_left_behind, start_server
 from exchange.embedded.programs import postgres_programs
-from exchange.embedded.socket_folder import short_way
+from exchange.embedded.socket_folder import forget_short_way, short_way
 from exchange.exits import EnvironmentUnfit
 
 _SOCKET = ".s.PGSQL.5432"
@@ -82,6 +82,7 @@ class EmbeddedPostgres:
         if self._process is not None:
             end(self._process, _STOP_SIGNALS, _STOP_EACH_S)
             self._process = None
+            forget_short_way(self._folder)
 
     @property
     def process(self) -> subprocess.Popen[bytes] | None:

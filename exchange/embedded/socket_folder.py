@@ -20,8 +20,8 @@ def short_way(folder: Path, socket_name: str) -> Path:
     """
     if len(os.fsencode(folder / socket_name)) <= SOCKET_PATH_BYTES_MAX:
         return folder
-    private = _runtime_folder() / f"haulproof-{os.geteuid()}"
-    link = private / hashlib.sha256(os.fsencode(folder)).hexdigest()[:16]
+    link = _link(folder)
+    private = link.parent
     try:
         private.mkdir(mode=0o700, exist_ok=True)
         held = private.lstat()
@@ -38,6 +38,18 @@ def short_way(folder: Path, socket_name: str) -> Path:
     except OSError as error:
         raise unfit(link, error) from None
     return link
+
+
+def forget_short_way(folder: Path) -> None:
+    """Remove what ``short_way`` made for a folder, if anything."""
+    link = _link(folder)
+    if link.is_symlink():
+        link.unlink(missing_ok=True)
+
+
+def _link(folder: Path) -> Path:
+    name = hashlib.sha256(os.fsencode(folder)).hexdigest()[:16]
+    return _runtime_folder() / f"haulproof-{os.geteuid()}" / name
 
 
 def _runtime_folder() -> Path:

@@ -1,0 +1,193 @@
+"""The embedded NATS server: MQTT over TLS for agents, a loopback listener for the exchange.
+
+Three accounts: ``HP`` has JetStream and everything that agents and intake say to each other;
+``AUTH`` holds the auth-callout responder alone, which is asked about every other connection;
+``SYS`` is the server's own. A static user can't come in by MQTT.
+"""
+
+import json
+import signal
+import socket
+import ssl
+import subprocess
+import time
+
+import nkeys
+
+from exchange.directory import Directory
+from exchange.embedded.processes import end, end_left_behind, start_server
+from exchange.embedded.programs import nats_program
+from exchange.exits import EnvironmentUnfit
+from exchange.kept_ports import Ports
+from exchange.private_files import write_private
+from exchange.settings import Settings
+from schemas.limits import STATEMENT_BYTES_MAX
+
+HP_ACCOUNT = "HP"
+AUTH_ACCOUNT = "AUTH"
+MESSAGE_BYTES_MAX = STATEMENT_BYTES_MAX + 8192
+"""A little above a statement's limit, so that what is just too large is refused by intake."""
+
+_PROGRAM = "nats-server"
+_CONFIGURATION = "nats.conf"
+_STOP_SIGNALS = (signal.SIGTERM, signal.SIGKILL)
+_STOP_EACH_S = 10.0
+_READY_TIMEOUT_S = 30.0
+_LOOK_AGAIN_S = 0.02
+
+
+class EmbeddedNats:
+    """One server over ``directory.nats``; ``start`` from the main thread, then ``stop``."""
+
+    name = "nats"
+
+    def __init__(self, directory: Directory, settings: Settings, ports: Ports) -> None:
+        self._directory = directory
+        self._settings = settings
+        self._ports = ports
+        self._log = directory.logs / "nats.log"
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        """End a server of an earlier start, write the configuration, start, wait until it answers.
+
+        Raises ``EnvironmentUnfit`` with a sentence when that is not possible.
+        """
+        end_left_behind_nats(self._directory)
+        write_private(self._directory.nats / _CONFIGURATION, self._configuration().encode())
+        self._process = start_server(
+            nats_program(),
+            ["-c", _CONFIGURATION],
+            folder=self._directory.nats,
+            log=self._log,
+            end_signal=signal.SIGTERM,
+        )
+        deadline = time.monotonic() + _READY_TIMEOUT_S
+        while not self._answers():
+            if self._process.poll() is not None or time.monotonic() > deadline:
+                self.stop()
+                raise EnvironmentUnfit(f"the broker does not start: {self._last_words()}")
+            time.sleep(_LOOK_AGAIN_S)
+
+    def stop(self) -> None:
+        """Stop cleanly: what the streams hold is on disk."""
+        if self._process is not None:
+            end(self._process, _STOP_SIGNALS, _STOP_EACH_S)
+            self._process = None
+
+    @property
+    def process(self) -> subprocess.Popen[bytes] | None:
+        """The running server, None before ``start`` and after ``stop``."""
+        return self._process
+
+    @property
+    def url(self) -> str:
+        """URL of the exchange's own listener."""
+        return f"nats://127.0.0.1:{self._ports.nats}"
+
+    def keep_reachable(self) -> None:
+        """Nothing to do: its listeners are TCP ports."""
+
+    def _answers(self) -> bool:
+        """Whether both listeners are up: the broker greets, and its TLS handshake is ours."""
+        context = ssl.create_default_context(cafile=str(self._directory.ca_certificate))
+        try:
+            with socket.create_connection(("127.0.0.1", self._ports.nats), timeout=5) as plain:
+                if not plain.recv(4096).startswith(b"INFO "):
+                    return False
+            where = (_reachable(self._settings.mqtt_host), self._ports.mqtt)
+            with (
+                socket.create_connection(where, timeout=5) as raw,
+                context.wrap_socket(raw, server_hostname="localhost"),
+            ):
+                return True
+        except OSError:
+            return False
+
+    def _last_words(self) -> str:
+        lines = self._log.read_text(encoding="utf-8", errors="replace").splitlines()
+        faults = [line for line in lines if "[FTL]" in line or "[ERR]" in line or "cannot" in line]
+        return f"{faults[-1][-200:]} ({self._log})" if faults else f"see {self._log}"
+
+    def _configuration(self) -> str:
+        held = json.loads(self._directory.nats_secrets.read_bytes())
+        return configuration(
+            directory=self._directory,
+            settings=self._settings,
+            ports=self._ports,
+            secrets=held,
+            issuer=issuer_public(held["issuer_seed"]),
+        )
+
+
+def end_left_behind_nats(directory: Directory) -> None:
+    """End the broker that an earlier, killed start left in the directory."""
+    end_left_behind(directory.nats, _PROGRAM, _STOP_SIGNALS)
+
+
+def issuer_public(seed: str) -> str:
+    """The public nkey (``A…``) of the auth-callout issuer."""
+    return str(nkeys.from_seed(seed.encode()).public_key.decode())
+
+
+def configuration(
+    *,
+    directory: Directory,
+    settings: Settings,
+    ports: Ports,
+    secrets: dict[str, str],
+    issuer: str,
+) -> str:
+    """The server's configuration file: JSON, which NATS reads as its own format."""
+    return json.dumps(
+        {
+            "server_name": "haulproof",
+            "logtime_utc": True,
+            "host": "127.0.0.1",
+            "port": ports.nats,
+            "max_payload": MESSAGE_BYTES_MAX,
+            "max_connections": 65_536,
+            "jetstream": {
+                "store_dir": ".",
+                "max_file_store": 2 * settings.stream_bytes_max,
+                "max_memory_store": 67_108_864,
+                "sync_interval": "10s",
+            },
+            "mqtt": {
+                "host": settings.mqtt_host,
+                "port": ports.mqtt,
+                "tls": {
+                    "cert_file": str(directory.server_certificate),
+                    "key_file": str(directory.server_key),
+                    "timeout": 10,
+                },
+            },
+            "accounts": {
+                HP_ACCOUNT: {"jetstream": "enabled", "users": [_user(secrets, "exchange")]},
+                AUTH_ACCOUNT: {"users": [_user(secrets, "callout")]},
+                "SYS": {},
+            },
+            "system_account": "SYS",
+            "authorization": {
+                "timeout": 10,
+                "auth_callout": {
+                    "issuer": issuer,
+                    "account": AUTH_ACCOUNT,
+                    "auth_users": [secrets["exchange_user"], secrets["callout_user"]],
+                },
+            },
+        },
+        indent=1,
+    )
+
+
+def _user(secrets: dict[str, str], who: str) -> dict[str, object]:
+    return {
+        "user": secrets[f"{who}_user"],
+        "password": secrets[f"{who}_password"],
+        "allowed_connection_types": ["STANDARD"],
+    }
+
+
+def _reachable(host: str) -> str:
+    return {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104

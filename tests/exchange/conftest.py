@@ -1,0 +1,147 @@
+"""Real servers for every test under tests/exchange; a session starts each once and ends it.
+
+``postgres``         libpq URL of a fresh database with every migration, dropped after the test
+``empty_postgres``   the same without migrations
+``nats``             the running broker: URL, user and password of the exchange's account, MQTT
+                     address, CA file; streams are deleted after the test
+``postgres_server``, ``nats_server``, ``exchange_directory``   the session's servers, directory
+"""
+
+import asyncio
+import json
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import nats as nats_client
+import psycopg
+import pytest
+from psycopg import sql
+
+from exchange.directory import Directory, open_directory
+from exchange.embedded.nats import EmbeddedNats
+from exchange.embedded.postgres import EmbeddedPostgres
+from exchange.embedded.postgres_cluster import RUNTIME_ROLE
+from exchange.kept_ports import Ports, keep_ports
+from exchange.settings import Settings
+from exchange.store.database import migrate
+
+
+@dataclass(frozen=True)
+class Broker:
+    """The running broker, as the exchange and as agents reach it."""
+
+    url: str
+    user: str
+    password: str
+    mqtt_host: str
+    mqtt_port: int
+    ca_file: Path
+
+
+@pytest.fixture(scope="session")
+def exchange_settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
+    return Settings(dir=tmp_path_factory.mktemp("exchange") / "dir")
+
+
+@pytest.fixture(scope="session")
+def exchange_directory(exchange_settings: Settings) -> Directory:
+    return open_directory(exchange_settings)
+
+
+@pytest.fixture(scope="session")
+def postgres_server(exchange_directory: Directory) -> Iterator[EmbeddedPostgres]:
+    server = EmbeddedPostgres(exchange_directory)
+    server.start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture(scope="session")
+def migrated_template(postgres_server: EmbeddedPostgres) -> str:
+    _make_database(postgres_server, "template_migrated", template="template1")
+    migrate(_DatabaseOnly(_url_of(postgres_server, "template_migrated")))
+    return "template_migrated"
+
+
+@pytest.fixture
+def postgres(postgres_server: EmbeddedPostgres, migrated_template: str) -> Iterator[str]:
+    with _fresh_database(postgres_server, migrated_template) as url:
+        yield url
+
+
+@pytest.fixture
+def empty_postgres(postgres_server: EmbeddedPostgres) -> Iterator[str]:
+    with _fresh_database(postgres_server, "template1") as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def exchange_ports(exchange_settings: Settings, exchange_directory: Directory) -> Ports:
+    return keep_ports(exchange_settings, exchange_directory)
+
+
+@pytest.fixture(scope="session")
+def nats_server(
+    exchange_settings: Settings, exchange_directory: Directory, exchange_ports: Ports
+) -> Iterator[EmbeddedNats]:
+    server = EmbeddedNats(exchange_directory, exchange_settings, exchange_ports)
+    server.start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def nats(
+    nats_server: EmbeddedNats, exchange_directory: Directory, exchange_ports: Ports
+) -> Iterator[Broker]:
+    held = json.loads(exchange_directory.nats_secrets.read_bytes())
+    broker = Broker(
+        url=nats_server.url,
+        user=held["exchange_user"],
+        password=held["exchange_password"],
+        mqtt_host="127.0.0.1",
+        mqtt_port=exchange_ports.mqtt,
+        ca_file=exchange_directory.ca_certificate,
+    )
+    yield broker
+    asyncio.run(_delete_streams(broker))
+
+
+@dataclass(frozen=True)
+class _DatabaseOnly:
+    database_url: str
+
+
+@contextmanager
+def _fresh_database(server: EmbeddedPostgres, template: str) -> Iterator[str]:
+    name = f"test_{secrets.token_hex(6)}"
+    _make_database(server, name, template)
+    yield _url_of(server, name)
+    with psycopg.connect(server.superuser_url, autocommit=True) as superuser:
+        superuser.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
+
+
+def _make_database(server: EmbeddedPostgres, name: str, template: str) -> None:
+    with psycopg.connect(server.superuser_url, autocommit=True) as superuser:
+        superuser.execute(
+            sql.SQL("CREATE DATABASE {} OWNER {} TEMPLATE {}").format(
+                sql.Identifier(name), sql.Identifier(RUNTIME_ROLE), sql.Identifier(template)
+            )
+        )
+
+
+def _url_of(server: EmbeddedPostgres, name: str) -> str:
+    return server.url.replace(f"@/{RUNTIME_ROLE}?", f"@/{name}?")
+
+
+async def _delete_streams(broker: Broker) -> None:
+    client = await nats_client.connect(broker.url, user=broker.user, password=broker.password)
+    try:
+        for stream in await client.jetstream().streams_info():
+            if not (stream.config.name or "").startswith("$MQTT"):
+                await client.jetstream().delete_stream(stream.config.name or "")
+    finally:
+        await client.close()

@@ -1,0 +1,1 @@
+"""Tests of the embedded servers and the supervisor, with the real programs."""
