@@ -1,0 +1,103 @@
+"""What a drive file holds, whatever its format: frames of a bus, or records of VSS values."""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+
+Value = float | str
+"""A number in the catalogue's unit, the name of an enumeration's value, or a text (VIN)."""
+
+ABSOLUTE_FROM_NS = 946_684_800 * 10**9
+"""Times from 2000 on are UTC; earlier ones count from the start of a logger."""
+
+MS_NS = 10**6
+_SECOND_NS = 10**9
+
+
+def second_of(time_ns: int) -> int:
+    """The second that a time belongs to, named by its end: second S is (S - 1 s, S]."""
+    return -(-time_ns // _SECOND_NS)
+
+
+class DriveUnreadable(ValueError):
+    """A drive file that can't be played; its text is a sentence for the user."""
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """A CAN data frame as recorded: ``time_ns`` since 1970, or since the logger's start."""
+
+    time_ns: int
+    channel: str
+    can_id: int
+    extended: bool
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """What was measured at one instant, a whole ms: VSS path to value."""
+
+    time_ns: int
+    values: Mapping[str, Value]
+
+
+@dataclass(slots=True)
+class Tally:
+    """What a reader met on its way and did not hand on."""
+
+    left_out: dict[str, None] = field(default_factory=dict)
+    """Columns or signals without a place on this bench, in the order met."""
+    unreadable: int = 0
+    """Lines, rows or values that do not follow the format."""
+    no_position: int = 0
+    """Rows whose position the receiver itself did not vouch for."""
+    untimed: int = 0
+    """Rows or frames without a usable time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What the first pass over a drive found."""
+
+    format: str
+    first_ns: int
+    last_ns: int
+    absolute: bool
+    """Whether times are UTC; otherwise they count from the start."""
+    seconds: int
+    """Distinct seconds that hold at least one known signal."""
+    items: int
+    """Frames, or records."""
+    signals: tuple[str, ...]
+    left_out: tuple[str, ...]
+    notes: tuple[str, ...]
+    satellite_ahead_ns: int = 0
+    """How far satellite time, when a recorded bus first tells it, is ahead of the logger's."""
+    satellite_doubt_ns: int = 0
+    """By how much the receiver's frames come early or late."""
+
+    @property
+    def span_s(self) -> float:
+        """Seconds from the first item to the last."""
+        return (self.last_ns - self.first_ns) / 1e9
+
+
+@dataclass(frozen=True)
+class FrameDrive:
+    """A drive recorded on a bus. ``frames`` reads the file again from its start."""
+
+    name: str
+    facts: Facts
+    frames: Callable[[], Iterator[Frame]]
+
+
+@dataclass(frozen=True)
+class RecordDrive:
+    """A drive recorded as values. ``records`` reads the file again from its start."""
+
+    name: str
+    facts: Facts
+    records: Callable[[], Iterator[Record]]
+
+
+Drive = FrameDrive | RecordDrive

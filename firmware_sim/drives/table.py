@@ -1,0 +1,157 @@
+"""CSV with a header row: any logger's table whose column names say what they hold.
+
+Speed in a table with coordinates is the receiver's, unless a ``speed_source`` column says ``obd``.
+"""
+
+import csv
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from firmware_sim.drives import position
+from firmware_sim.drives.aliases import FIX, SPEED, SPEED_SOURCE, Meaning, meanings
+from firmware_sim.drives.model import DriveUnreadable, Record, Tally, Value
+from firmware_sim.drives.source import DriveSource
+from firmware_sim.drives.table_clock import Kind, RowClock, TimeColumn, time_columns
+from firmware_sim.drives.values import parse_value
+
+_DELIMITERS = ",;\t"
+_SOURCES_ON_THE_VEHICLE = frozenset({"obd", "can", "vehicle", "ecu", "j1939", "wheel"})
+_SOURCES_BY_SATELLITE = frozenset({"gps", "gnss"})
+_FIX_TYPES = {0: position.NO_FIX, 2: "TWO_D", 3: "THREE_D"}
+_HEADER_CELLS_MAX = 1_000
+_NAME_CHARACTERS_MAX = 100
+
+
+def recognises(head: bytes) -> bool:
+    """Whether this is text whose first line is a row of short names."""
+    if b"\0" in head:
+        return False
+    first = _first_line(head.decode("utf-8-sig", "replace"))
+    cells = [cell.strip().strip('"') for cell in first.split(_delimiter_of(first))]
+    if not 2 <= len(cells) <= _HEADER_CELLS_MAX or max(map(len, cells)) > _NAME_CHARACTERS_MAX:
+        return False
+    named = [cell for cell in cells if cell and not _is_number(cell)]
+    return 2 * len(named) > len(cells)
+
+
+@dataclass(frozen=True, slots=True)
+class _Layout:
+    columns: list[tuple[int, Meaning]]
+    times: list[TimeColumn]
+    speed_path: str
+    width: int
+
+
+def records(source: DriveSource, tally: Tally) -> Iterator[Record]:
+    """One record per row, rows of the same instant joined, the later value counting."""
+    layout = _layout(source, tally)
+    clock = RowClock(layout.times)
+    clock.set_by(_rows(source))
+    now_ns, values = 0, dict[str, Value]()
+    for row in _rows(source):
+        time_ns, preferred = clock.time_ns(row)
+        if time_ns is None or len(row) > layout.width:
+            tally.untimed += time_ns is None
+            tally.unreadable += time_ns is not None
+            continue
+        found = _values(row, layout, tally)
+        if layout.times[0].kind is Kind.RECEIVER and not preferred:
+            found[position.FIX_TYPE] = position.NO_FIX
+        if time_ns != now_ns and values:
+            yield Record(now_ns, values)
+            values = {}
+        now_ns = time_ns
+        values |= position.without_invalid(found, tally)
+    if values:
+        yield Record(now_ns, values)
+
+
+def _layout(source: DriveSource, tally: Tally) -> _Layout:
+    header = next(_cells(source), [])
+    times = time_columns(header)
+    found = meanings(header)
+    is_time = {column.index for column in times}
+    columns = [(i, m) for i, m in enumerate(found) if m is not None and i not in is_time]
+    for i, name in enumerate(header):
+        if i not in is_time and found[i] is None and name.strip():
+            tally.left_out[name.strip()] = None
+    if columns and not times:
+        raise DriveUnreadable(
+            f"{source.name} has no column of time: name one time_utc, timestamp or t_s."
+        )
+    paths = {meaning.path for _, meaning in columns}
+    speed_path = position.SPEED if paths >= position.COORDINATES else "Vehicle.Speed"
+    return _Layout(columns, times, speed_path, len(header))
+
+
+def _values(row: Sequence[str], layout: _Layout, tally: Tally) -> dict[str, Value]:
+    values: dict[str, Value] = {}
+    speed_path = layout.speed_path
+    speed: Value | None = None
+    for index, meaning in layout.columns:
+        text = row[index].strip() if index < len(row) else ""
+        if not text:
+            continue
+        if meaning.path == SPEED_SOURCE:
+            speed_path = _speed_path(text, speed_path)
+        elif meaning.path == FIX:
+            values |= _fix_type(text)
+        elif meaning.path == SPEED:
+            speed = parse_value("Vehicle.Speed", text, meaning.factor)
+        else:
+            value = parse_value(meaning.path, text, meaning.factor)
+            tally.unreadable += value is None
+            if value is not None:
+                values[meaning.path] = value
+    if speed is not None:
+        values.setdefault(speed_path, speed)
+    return values
+
+
+def _speed_path(text: str, otherwise: str) -> str:
+    if text.lower() in _SOURCES_ON_THE_VEHICLE:
+        return "Vehicle.Speed"
+    return position.SPEED if text.lower() in _SOURCES_BY_SATELLITE else otherwise
+
+
+def _fix_type(text: str) -> dict[str, Value]:
+    name = _FIX_TYPES.get(int(float(text))) if _is_number(text) else None
+    return {position.FIX_TYPE: name} if name else {}
+
+
+def _rows(source: DriveSource) -> Iterator[list[str]]:
+    cells = _cells(source)
+    next(cells, None)
+    return cells
+
+
+def _cells(source: DriveSource) -> Iterator[list[str]]:
+    """Rows of cells, empty lines left out, decimal commas of semicolon tables as points."""
+    lines = (line for line in source.lines() if line.strip())
+    first = next(lines, "")
+    delimiter = _delimiter_of(first)
+
+    def all_lines() -> Iterator[str]:
+        yield first
+        yield from lines
+
+    try:
+        for row in csv.reader(all_lines(), delimiter=delimiter):
+            yield [cell.replace(",", ".") for cell in row] if delimiter == ";" else row
+    except csv.Error as error:
+        raise DriveUnreadable(f"{source.name} is no regular CSV: {error}.") from error
+
+
+def _first_line(text: str) -> str:
+    return next((line for line in text.splitlines() if line.strip()), "")
+
+
+def _delimiter_of(line: str) -> str:
+    return max(_DELIMITERS, key=line.count)
+
+
+def _is_number(text: str) -> bool:
+    try:
+        return abs(float(text)) < float("inf")
+    except ValueError:
+        return False
