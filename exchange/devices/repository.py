@@ -37,7 +37,7 @@ class BindingRow:
 def device_keys(
     conn: Connection[Any], pairs: Collection[tuple[str, str]]
 ) -> dict[tuple[str, str], list[DeviceKeyRow]]:
-    """Keys of the (carrier, device) pairs, oldest first, revoked ones too; a pair without a key is absent."""
+    """Keys of the (carrier, device) pairs, oldest first, revoked ones too; no key, no entry."""
     found: defaultdict[tuple[str, str], list[DeviceKeyRow]] = defaultdict(list)
     if not pairs:
         return {}

@@ -32,7 +32,7 @@ class LogAnswer(BaseModel):
 @router.get("/v1/log", summary="The log's name and keys", response_model=LogAnswer)
 def describe(exchange: Context) -> LogAnswer:
     """Public, like everything under /log/."""
-    with exchange.pool.connection() as conn:
+    with exchange.connection() as conn:
         size = newest(conn).size
         keys = org_keys(conn, [exchange.organisation])
     return LogAnswer(
@@ -55,7 +55,7 @@ def describe(exchange: Context) -> LogAnswer:
 )
 def checkpoint(exchange: Context) -> Response:
     """A C2SP signed note."""
-    with exchange.pool.connection() as conn:
+    with exchange.connection() as conn:
         note = newest(conn).note
     return Response(
         note, media_type="text/plain; charset=utf-8", headers={"Cache-Control": "no-store"}
@@ -77,7 +77,7 @@ def log_tile(
         level, n, width = parse_tile_path(f"tile/{path}")
     except TilePathRefused:
         raise NotInLog("No tile has this path: see C2SP tlog-tiles.") from None
-    with exchange.pool.connection() as conn:
+    with exchange.connection() as conn:
         found = entries(conn, n, width) if level is None else tile(conn, level, n, width)
     if found is None:
         raise NotInLog("No published checkpoint covers this tile.")

@@ -1,0 +1,68 @@
+"""The assembled API."""
+
+from fastapi import APIRouter, FastAPI
+from fastapi.routing import APIRoute
+from pydantic import BaseModel
+from starlette.middleware.body_limit import RequestBodyLimitMiddleware
+
+from exchange.api import auth, problems
+from exchange.api.context import Context, Exchange
+from exchange.api.quota import QuotaHeaders
+from exchange.devices import endpoints as devices
+from exchange.grants import endpoints as grants
+from exchange.orgs import endpoints as orgs
+from exchange.segments import endpoints as segments
+from exchange.transparency import endpoints as transparency
+from exchange.trips import endpoints as trips
+
+BODY_BYTES_MAX = 262_144
+VERSION = "1"
+
+_health = APIRouter(tags=["health"])
+
+
+class Health(BaseModel):
+    """The API answers and its database does."""
+
+    status: str = "ok"
+
+
+@_health.get("/healthz", summary="Whether requests can be answered", response_model=Health)
+def healthz(exchange: Context) -> Health:
+    """200 when the database answers, 503 otherwise."""
+    with exchange.connection() as conn:
+        conn.execute("SELECT 1")
+    return Health()
+
+
+def _operation_id(route: APIRoute) -> str:
+    return f"{min(route.methods or {'GET'}).lower()}{route.path_format.replace('/', '-')}"
+
+
+def make_app(exchange: Exchange) -> FastAPI:
+    """The app of one exchange; it neither opens nor closes what the exchange holds."""
+    app = FastAPI(
+        title="Haulproof exchange",
+        version=VERSION,
+        summary="Freight vehicle data that proves itself.",
+        generate_unique_id_function=_operation_id,
+        docs_url=None,
+        redoc_url=None,
+        openapi_url="/openapi.json",
+        responses={
+            "default": {
+                "description": "A problem (RFC 9457)",
+                "model": problems.ProblemDetails,
+                "content": {problems.MEDIA_TYPE: {}},
+            }
+        },
+    )
+    app.state.exchange = exchange
+    for part in (orgs, devices, grants, trips, segments, transparency):
+        app.include_router(part.router)
+    app.include_router(_health)
+    auth.install(app)
+    problems.install(app)
+    app.add_middleware(QuotaHeaders, quota=exchange.quota)
+    app.add_middleware(RequestBodyLimitMiddleware, max_body_size=BODY_BYTES_MAX)
+    return app

@@ -1,0 +1,73 @@
+"""Types that more than one body has."""
+
+import base64
+import binascii
+from datetime import UTC, datetime, timedelta
+from typing import Annotated
+
+from fastapi import Query
+from pydantic import AfterValidator, Field
+
+from schemas.errors import malformed
+from schemas.limits import STATEMENT_BYTES_MAX, SUBJECT_CHARS_MAX, TIME_MS_MAX
+from schemas.names import NAME_PATTERN
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_KEY_HEX_MAX = 8_192
+
+Name = Annotated[str, Field(pattern=f"^{NAME_PATTERN}$")]
+Hex = Annotated[str, Field(pattern=r"^([0-9a-f]{2})+$", max_length=_KEY_HEX_MAX)]
+Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+SignedStatement = Annotated[
+    str,
+    Field(
+        pattern=r"^[A-Za-z0-9_-]+$",
+        max_length=STATEMENT_BYTES_MAX * 4 // 3 + 4,
+        description="One COSE_Sign1 statement, base64url without padding.",
+    ),
+]
+
+
+def _in_range(value: datetime) -> datetime:
+    if not 0 <= ms_of(value) <= TIME_MS_MAX:
+        raise ValueError("a time from 1970 to 9999")
+    return value
+
+
+def ms_of(value: datetime) -> int:
+    """UTC ms since 1970 of a time with its zone, cut to the millisecond."""
+    return (value - _EPOCH) // timedelta(milliseconds=1)
+
+
+def time_of(ms: int) -> str:
+    """RFC 3339 text, UTC with ms, of ms since 1970."""
+    at = _EPOCH + timedelta(milliseconds=ms)
+    return at.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def statement_bytes(text: str) -> bytes:
+    """The bytes of a ``SignedStatement``; ``StatementRefused(malformed)`` when it is none."""
+    try:
+        raw = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
+    except (binascii.Error, ValueError):
+        raise malformed("not base64url") from None
+    if base64.urlsafe_b64encode(raw).rstrip(b"=").decode() != text:
+        raise malformed("not the one base64url form of its bytes")
+    return raw
+
+
+def statement_text(raw: bytes) -> str:
+    """The ``SignedStatement`` of a statement's bytes."""
+    return base64.urlsafe_b64encode(raw).rstrip(b"=").decode()
+
+
+VehicleName = Annotated[
+    str,
+    Query(
+        min_length=1,
+        max_length=SUBJECT_CHARS_MAX,
+        pattern=r"^[^\x00]*$",
+        description="The vehicle's pseudonym.",
+    ),
+]
+Time = Annotated[datetime, AfterValidator(_in_range)]

@@ -1,0 +1,122 @@
+"""The API's process: waits for its database, commits the exchange's own record, serves HTTP."""
+
+import json
+import os
+import signal
+import time
+from threading import Event
+
+import structlog
+import uvicorn
+from psycopg import OperationalError
+from psycopg_pool import PoolTimeout
+
+from exchange.api.app import make_app
+from exchange.api.context import Exchange, MqttAddress
+from exchange.api.quota import Quota
+from exchange.api.tokens import Tokens
+from exchange.directory import Directory, existing_directory
+from exchange.exits import EnvironmentUnfit
+from exchange.kept_ports import Ports, read_ports
+from exchange.one_time_secrets import AnswerSeal
+from exchange.orgs.admission import admit_own, save_operator
+from exchange.orgs.model import OrganisationConflict
+from exchange.settings import Settings
+from exchange.store.database import connect, pool
+from schemas.limits import SALT_BYTES
+
+_AGAIN_AFTER_S = 0.2
+_SHUTDOWN_S = 5
+_KEEP_ALIVE_S = 30
+
+log = structlog.get_logger(__name__)
+
+
+def run(settings: Settings) -> int:
+    """Serve until SIGTERM or SIGINT; ``EnvironmentUnfit`` when directory and database disagree."""
+    stop = Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    directory = existing_directory(settings.dir)
+    if not _wait_until_ready(settings, directory, stop):
+        return 0
+    ports = read_ports(directory) or Ports(settings.api_port, settings.mqtt_port, 0)
+    exchange = open_exchange(settings, directory, ports)
+    try:
+        config = uvicorn.Config(
+            make_app(exchange),
+            host=settings.api_host,
+            port=settings.api_port or ports.api,
+            http="h11",
+            ws="none",
+            lifespan="off",
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            timeout_keep_alive=_KEEP_ALIVE_S,
+            timeout_graceful_shutdown=_SHUTDOWN_S,
+        )
+        uvicorn.Server(config).run()
+    finally:
+        exchange.pool.close()
+    return 0
+
+
+def open_exchange(settings: Settings, directory: Directory, ports: Ports) -> Exchange:
+    """What the API works with; the caller closes its pool."""
+    token_key = directory.token_key.read_bytes()
+    origin = directory.origin or ""
+    return Exchange(
+        pool=pool(settings),
+        organisation=settings.organisation,
+        origin=origin,
+        log_vkey=str(directory.log_signer().vkey),
+        signer=directory.exchange_signer(),
+        tokens=Tokens.from_pem(token_key, origin, lambda: int(time.time())),
+        answer_seal=AnswerSeal(token_key),
+        quota=Quota(),
+        mqtt=MqttAddress(
+            host=settings.mqtt_address,
+            port=settings.mqtt_port or ports.mqtt,
+            ca_pem=directory.ca_certificate.read_text(encoding="ascii"),
+        ),
+        ack_interval_s=settings.ack_interval_s,
+        now_ms=lambda: time.time_ns() // 1_000_000,
+        monotonic_s=time.monotonic,
+        random=os.urandom,
+    )
+
+
+def introduce(settings: Settings, directory: Directory) -> None:
+    """Commit the exchange's own record (the log's first) and let the operator's client in.
+
+    Raises ``EnvironmentUnfit`` when the database belongs to another directory, and
+    ``OperationalError`` when it is away.
+    """
+    operator = json.loads(directory.operator.read_bytes())
+    with connect(settings) as conn:
+        try:
+            admit_own(
+                conn,
+                directory.exchange_signer(),
+                exchange=settings.organisation,
+                origin=directory.origin or "",
+                created_ms=time.time_ns() // 1_000_000,
+                salt=os.urandom(SALT_BYTES),
+            )
+        except OrganisationConflict as conflict:
+            raise EnvironmentUnfit(conflict.detail) from None
+        save_operator(conn, settings.organisation, operator["client_id"], operator["client_secret"])
+
+
+def _wait_until_ready(settings: Settings, directory: Directory, stop: Event) -> bool:
+    """Introduce the exchange to its database, however long that is away; False when stopped."""
+    while not stop.is_set():
+        try:
+            introduce(settings, directory)
+        except (OperationalError, PoolTimeout) as error:
+            log.warning("database-away", error=str(error).strip())
+            stop.wait(_AGAIN_AFTER_S)
+        else:
+            return True
+    return False

@@ -1,0 +1,115 @@
+"""Admission of devices: key record, binding and password in one transaction the caller commits."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from psycopg import Connection
+
+from exchange.devices import repository
+from exchange.devices.model import DeviceAdmission, DeviceConflict, read_admission
+from exchange.devices.repository import BindingRow, DeviceKeyRow
+from exchange.one_time_secrets import new_secret, secret_hash
+from exchange.orgs.keys import standing_keys
+from exchange.transparency.repository import bump_key_epoch, commit_statement, lock_head
+from schemas.kinds import Kind
+
+
+@dataclass(frozen=True, slots=True)
+class AdmittedDevice:
+    """A device as admitted, with its broker password, told this once."""
+
+    device: str
+    vehicle: str
+    key_index: int
+    binding_index: int
+    mqtt_password: str
+
+
+def admit_device(
+    conn: Connection[Any], key_raw: bytes, binding_raw: bytes, *, carrier: str, origin: str
+) -> AdmittedDevice:
+    """Admit a device that its carrier signed for, and give it a broker password.
+
+    The same device with the same key again gets a new password (a lost answer can be repaired) and
+    only a binding that is new is committed. Raises ``DeviceConflict`` or ``StatementRefused``.
+    """
+    keys = standing_keys(conn, carrier)
+    admission = read_admission(
+        key_raw, binding_raw, carrier=carrier, origin=origin, carrier_keys=keys
+    )
+    lock_head(conn)
+    key_index = _known_key(conn, carrier, admission)
+    password = new_secret()
+    repository.save_device(
+        conn,
+        carrier=carrier,
+        device=admission.key.device,
+        assurance=admission.key.assurance,
+        note=admission.key.note,
+        mqtt_secret_hash=secret_hash(password),
+    )
+    if key_index is None:
+        key_index = _commit_key(conn, carrier, admission)
+    binding_index = _bind(conn, carrier, admission)
+    return AdmittedDevice(
+        admission.key.device, admission.binding.vehicle, key_index, binding_index, password
+    )
+
+
+def _known_key(conn: Connection[Any], carrier: str, admission: DeviceAdmission) -> int | None:
+    device = admission.key.device
+    known = repository.key_by_thumbprint(conn, admission.public.thumbprint)
+    if known is not None:
+        if (known.carrier, known.device) != (carrier, device):
+            raise DeviceConflict(
+                "This public key belongs to another device: every device needs a key of its own."
+            )
+        if known.revoked_index is not None:
+            raise DeviceConflict("This key has been revoked: enrol the device with a new one.")
+        return known.index
+    if repository.device_exists(conn, carrier, device):
+        raise DeviceConflict(
+            f"{device} is admitted with another key: enrol this one under another name."
+        )
+    return None
+
+
+def _commit_key(conn: Connection[Any], carrier: str, admission: DeviceAdmission) -> int:
+    index = commit_statement(conn, Kind.DEVICE_KEY, admission.key_statement)
+    bump_key_epoch(conn)
+    public = admission.public
+    row = DeviceKeyRow(
+        carrier=carrier,
+        device=admission.key.device,
+        cose_key=public.cose_key,
+        thumbprint=public.thumbprint,
+        kid=public.kid,
+        index=index,
+        revoked_index=None,
+    )
+    repository.insert_device_key(conn, row, admission.key.created_ms)
+    return index
+
+
+def _bind(conn: Connection[Any], carrier: str, admission: DeviceAdmission) -> int:
+    wanted = admission.binding
+    for known in repository.bindings_of_device(conn, carrier, wanted.device):
+        same_span = (known.from_ms, known.to_ms) == (wanted.from_ms, wanted.to_ms)
+        if known.vehicle == wanted.vehicle and same_span:
+            return known.index
+        if known.vehicle != wanted.vehicle and _overlap(known, wanted.from_ms, wanted.to_ms):
+            raise DeviceConflict(
+                f"{wanted.device} is bound to {known.vehicle} in that time: a device speaks for "
+                "one vehicle at a time."
+            )
+    index = commit_statement(conn, Kind.BINDING, admission.binding_statement)
+    bump_key_epoch(conn)
+    row = BindingRow(index, carrier, wanted.device, wanted.vehicle, wanted.from_ms, wanted.to_ms)
+    repository.insert_binding(conn, row)
+    return index
+
+
+def _overlap(known: BindingRow, from_ms: int, to_ms: int | None) -> bool:
+    return (to_ms is None or known.from_ms < to_ms) and (
+        known.to_ms is None or from_ms < known.to_ms
+    )

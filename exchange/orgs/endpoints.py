@@ -1,0 +1,75 @@
+"""POST /v1/orgs: the operator admits an organisation."""
+
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, Request
+from fastapi.responses import JSONResponse
+from psycopg import Connection
+from pydantic import BaseModel, Field
+
+from exchange.api.auth import Authenticated
+from exchange.api.bodies import Hex, Name
+from exchange.api.context import Context
+from exchange.api.idempotency import IdempotencyKey, Once
+from exchange.orgs.admission import admit
+from exchange.orgs.model import Admission
+from schemas.limits import SALT_BYTES
+from schemas.statements.org_key import Role
+
+router = APIRouter(prefix="/v1", tags=["organisations"])
+
+
+class OrganisationBody(BaseModel):
+    """An organisation, its role, its public key and the proof that it holds the private one."""
+
+    name: Name
+    role: Literal["carrier", "freight", "settlement", "insurer", "bank", "regulator"]
+    cose_key: Annotated[Hex, Field(description="Deterministic COSE_Key (RFC 9052), hexadecimal.")]
+    proof: Annotated[Hex, Field(description="Signature by that key over possession_message.")]
+
+
+class OrganisationAnswer(BaseModel):
+    """The admitted organisation; ``client_secret`` is told this once."""
+
+    name: str
+    role: str
+    index: int
+    client_id: str
+    client_secret: str
+
+
+@router.post(
+    "/orgs", status_code=201, summary="Admit an organisation", response_model=OrganisationAnswer
+)
+def admit_organisation(
+    request: Request,
+    exchange: Context,
+    caller: Authenticated,
+    body: OrganisationBody,
+    key: IdempotencyKey = None,
+) -> JSONResponse:
+    """Operator only. The same organisation, key and role again: a new secret, no new record."""
+    caller.require((Role.OPERATOR,), "admit organisations")
+    admission = Admission(
+        body.name, Role(body.role), bytes.fromhex(body.cose_key), bytes.fromhex(body.proof)
+    )
+
+    def act(conn: Connection[Any]) -> OrganisationAnswer:
+        admitted = admit(
+            conn,
+            admission,
+            exchange.signer,
+            exchange=exchange.organisation,
+            origin=exchange.origin,
+            created_ms=exchange.now_ms(),
+            salt=exchange.random(SALT_BYTES),
+        )
+        return OrganisationAnswer(
+            name=body.name,
+            role=body.role,
+            index=admitted.index,
+            client_id=admitted.client_id,
+            client_secret=admitted.client_secret,
+        )
+
+    return Once(caller, request.url.path, key, body).answer(exchange, act)
