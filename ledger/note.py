@@ -137,7 +137,10 @@ def parse_note(note: bytes) -> SignedNote:
     signatures = lines[:-1].split("\n")
     if len(signatures) > SIGNATURES_MAX:
         raise NoteRefused("the note has too many signatures")
-    return SignedNote((text + "\n").encode(), tuple(_read_line(line) for line in signatures))
+    signed = SignedNote((text + "\n").encode(), tuple(_read_line(line) for line in signatures))
+    if format_note(signed.text, signed.signatures) != note:
+        raise NoteRefused("not the one form of a note")
+    return signed
 
 
 def format_note(text: bytes, signatures: Sequence[NoteSignature]) -> bytes:

@@ -1,0 +1,1 @@
+"""Evidence: the file that proves records offline, the reader's judgement of it, its two readers."""

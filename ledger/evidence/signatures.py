@@ -1,0 +1,258 @@
+"""Who may sign what in a file: keys are statements, and come before what they sign.
+
+Statements are taken in the order of the log. The first organisation key is the exchange's own,
+signed by itself; organisation keys and trips are signed by the exchange, device keys and bindings
+by their carrier, segments and gaps by their device. A key whose own statement fails signs nothing.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+from ledger.evidence.reasons import Code, Findings
+from ledger.policy import Policy
+from schemas.cose import cbor, sign1
+from schemas.cose.keys import PublicKey
+from schemas.cose.sign1 import Statement
+from schemas.errors import StatementRefused
+from schemas.kinds import Kind
+from schemas.limits import TIME_MS_MAX
+from schemas.names import org_issuer, parse_issuer
+from schemas.statements import binding, device_key, gap, org_key, trip
+from schemas.statements.binding import Binding
+from schemas.statements.org_key import Role
+from schemas.statements.trip import Trip
+
+_Payload = TypeVar("_Payload")
+
+
+@dataclass(frozen=True, slots=True)
+class ReadStatement:
+    """A statement whose form, type and origin are right, and its place in the log."""
+
+    index: int
+    kind: Kind
+    statement: Statement
+    digest: bytes
+
+    @property
+    def name(self) -> str:
+        """How findings name it."""
+        return f"statement {self.index} ({self.statement.header.type})"
+
+
+@dataclass(frozen=True, slots=True)
+class OrgKeyHeld:
+    """An organisation key whose record verified."""
+
+    role: Role
+    key: PublicKey
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """A segment or gap whose device signed it."""
+
+    index: int
+    kind: Kind
+    digest: bytes
+    carrier: str
+    device: str
+    vehicle: str
+    at_ms: int
+    """t0 of a segment, start of a gap."""
+
+
+@dataclass
+class Signed:
+    """What the keys of the file have signed, verified."""
+
+    operator: str | None = None
+    """Name of the exchange's organisation."""
+    orgs: dict[str, list[OrgKeyHeld]] = field(default_factory=dict)
+    devices: dict[tuple[str, str], list[PublicKey]] = field(default_factory=dict)
+    bindings: list[tuple[int, str, Binding]] = field(default_factory=list)
+    """Index, carrier, binding."""
+    readings: list[Reading] = field(default_factory=list)
+    trips: list[tuple[int, Trip]] = field(default_factory=list)
+    key_digests: list[bytes] = field(default_factory=list)
+    signers: dict[str, str] = field(default_factory=dict)
+    """Issuer of anything verified, and the suite of its key."""
+
+
+class SignatureCheck:
+    """Steps 5 and 6 of verification, one statement after the other."""
+
+    def __init__(self, origin: str, policy: Policy, findings: Findings) -> None:
+        self.signed = Signed()
+        self._origin = origin
+        self._policy = policy
+        self._findings = findings
+        self._takers: dict[Kind, Callable[[ReadStatement], None]] = {
+            Kind.ORG_KEY: self._take_org_key,
+            Kind.DEVICE_KEY: self._take_device_key,
+            Kind.BINDING: self._take_binding,
+            Kind.SEGMENT: self._take_segment,
+            Kind.GAP: self._take_gap,
+            Kind.TRIP: self._take_trip,
+        }
+
+    def take(self, read: ReadStatement) -> None:
+        """Check one statement against the keys before it, and keep what it says."""
+        taker = self._takers.get(read.kind)
+        if taker is None:
+            self._findings.add(Code.UNEXPECTED_STATEMENT, f"{read.name} has no place in the file")
+            return
+        if read.kind in (Kind.ORG_KEY, Kind.DEVICE_KEY):
+            self.signed.key_digests.append(read.digest)
+        taker(read)
+
+    def verify_by_operator(self, statement: Statement) -> bool:
+        """Whether the exchange signed a statement that is no leaf."""
+        return any(_verifies(statement, key) for key in self._operator_keys(statement))
+
+    def _take_org_key(self, read: ReadStatement) -> None:
+        try:
+            record = org_key.decode(read.statement.payload)
+        except StatementRefused as refused:
+            self._findings.add(Code.BAD_KEY_RECORD, f"{read.name}: {refused.detail}")
+            return
+        key = PublicKey.from_cose_key(record.cose_key)
+        first = self.signed.operator is None
+        if first and (record.role is not Role.OPERATOR or record.name != _org(read.statement)):
+            self._unknown(read, "the exchange's own key record is not in the file before it")
+            return
+        candidates = [key] if first else self._operator_keys(read.statement)
+        if not self._verified(read, candidates):
+            return
+        if read.statement.header.subject != record.name:
+            self._findings.add(Code.WRONG_SUBJECT, f"{read.name} is of another organisation")
+            return
+        self._check_pin(read, org_issuer(record.name), key)
+        if first:
+            self.signed.operator = record.name
+        self.signed.orgs.setdefault(record.name, []).append(OrgKeyHeld(record.role, key))
+
+    def _take_device_key(self, read: ReadStatement) -> None:
+        if not self._verified(read, self._carrier_keys(read.statement)):
+            return
+        try:
+            record = device_key.decode(read.statement.payload, self._origin)
+        except StatementRefused as refused:
+            self._findings.add(Code.BAD_KEY_RECORD, f"{read.name}: {refused.detail}")
+            return
+        header = read.statement.header
+        if (record.carrier, record.device) != (_org(read.statement), header.subject):
+            self._findings.add(Code.WRONG_SUBJECT, f"{read.name} is of another device")
+            return
+        key = PublicKey.from_cose_key(record.cose_key)
+        self.signed.devices.setdefault((record.carrier, record.device), []).append(key)
+
+    def _take_binding(self, read: ReadStatement) -> None:
+        if not self._verified(read, self._carrier_keys(read.statement)):
+            return
+        record = self._decoded(read, binding.decode)
+        if record is None:
+            return
+        if record.vehicle != read.statement.header.subject:
+            self._findings.add(Code.WRONG_SUBJECT, f"{read.name} is of another vehicle")
+            return
+        self.signed.bindings.append(
+            (read.index, parse_issuer(read.statement.header.issuer).org, record)
+        )
+
+    def _take_segment(self, read: ReadStatement) -> None:
+        self._take_reading(read, _segment_start_ms)
+
+    def _take_gap(self, read: ReadStatement) -> None:
+        self._take_reading(read, lambda payload: gap.decode(payload).from_ms)
+
+    def _take_reading(self, read: ReadStatement, start_of: Callable[[bytes], int]) -> None:
+        issuer = parse_issuer(read.statement.header.issuer)
+        device = issuer.device or ""
+        if not self._verified(read, self.signed.devices.get((issuer.org, device), [])):
+            return
+        at_ms = self._decoded(read, start_of)
+        if at_ms is None:
+            return
+        vehicle = read.statement.header.subject
+        self.signed.readings.append(
+            Reading(read.index, read.kind, read.digest, issuer.org, device, vehicle, at_ms)
+        )
+
+    def _take_trip(self, read: ReadStatement) -> None:
+        if not self._verified(read, self._operator_keys(read.statement)):
+            return
+        record = self._decoded(read, trip.decode)
+        if record is None:
+            return
+        if record.content.vehicle != read.statement.header.subject:
+            self._findings.add(Code.WRONG_SUBJECT, f"{read.name} is of another vehicle")
+            return
+        self.signed.trips.append((read.index, record))
+
+    def _verified(self, read: ReadStatement, candidates: list[PublicKey]) -> bool:
+        header = read.statement.header
+        keys = [key for key in candidates if key.kid == header.kid and key.alg == header.alg]
+        if not keys:
+            self._unknown(
+                read, f"no key of {header.issuer} that signed it is in the file before it"
+            )
+            return False
+        if not any(_verifies(read.statement, key) for key in keys):
+            self._findings.add(
+                Code.BAD_STATEMENT_SIGNATURE, f"{read.name}: {header.issuer} did not sign it"
+            )
+            return False
+        self.signed.signers[header.issuer] = keys[0].suite_name
+        return True
+
+    def _decoded(self, read: ReadStatement, decode: Callable[[bytes], _Payload]) -> _Payload | None:
+        try:
+            return decode(read.statement.payload)
+        except StatementRefused as refused:
+            self._findings.add(Code.MALFORMED_STATEMENT, f"{read.name}: {refused.detail}")
+            return None
+
+    def _operator_keys(self, statement: Statement) -> list[PublicKey]:
+        operator = self.signed.operator
+        if operator is None or statement.header.issuer != org_issuer(operator):
+            return []
+        return [held.key for held in self.signed.orgs[operator] if held.role is Role.OPERATOR]
+
+    def _carrier_keys(self, statement: Statement) -> list[PublicKey]:
+        issuer = parse_issuer(statement.header.issuer)
+        held = self.signed.orgs.get(issuer.org, []) if issuer.device is None else []
+        return [one.key for one in held if one.role is Role.CARRIER]
+
+    def _unknown(self, read: ReadStatement, detail: str) -> None:
+        self._findings.add(Code.UNKNOWN_ISSUER, f"{read.name}: {detail}")
+
+    def _check_pin(self, read: ReadStatement, issuer: str, key: PublicKey) -> None:
+        pinned = self._policy.pins.get(issuer)
+        if pinned is not None and key.thumbprint not in pinned:
+            self._findings.add(
+                Code.PIN_MISMATCH,
+                f"{read.name} gives {issuer} the key {key.thumbprint.hex()}, and your policy "
+                "pins another",
+            )
+
+
+def _verifies(statement: Statement, key: PublicKey) -> bool:
+    try:
+        sign1.verify(statement, key)
+    except StatementRefused:
+        return False
+    return True
+
+
+def _org(statement: Statement) -> str | None:
+    issuer = parse_issuer(statement.header.issuer)
+    return issuer.org if issuer.device is None else None
+
+
+def _segment_start_ms(payload: bytes) -> int:
+    """t0 alone: what the samples say is for whoever uses them, and is read strictly there."""
+    fields = cbor.decode(payload)
+    t0 = fields.get(5) if type(fields) is dict else None
+    return cbor.take_uint(t0, "t0", TIME_MS_MAX)
