@@ -47,7 +47,7 @@ CREATE TABLE segment (
 -- Signed bytes hold a deflated block: compressing them again gains nothing.
 ALTER TABLE segment ALTER COLUMN raw SET STORAGE EXTERNAL;
 
-CREATE INDEX segment_by_vehicle ON segment (carrier, vehicle, t0);
+CREATE INDEX segment_by_vehicle ON segment (carrier, vehicle, t0, t_end);
 
 -- Refused messages. "raw" is NULL where the bytes are not kept (limits: exchange.intake.quarantine).
 CREATE TABLE quarantine (

@@ -49,7 +49,9 @@ CREATE VIEW sample AS
 SELECT
     g.carrier,
     g.vehicle,
-    to_timestamp((g.t0 + coalesce(g.offsets_ms[i], (i - 1) * g.step_ms)) / 1000.0) AS at,
+    -- Signed times can be absurd: none may make the view fail (year 9999 is the last).
+    to_timestamp(least(g.t0 + coalesce(g.offsets_ms[i], (i - 1) * g.step_ms), 253402300799999) / 1000.0)
+        AS at,
     g.s1[i] / 100::float8 AS "Vehicle.Speed",
     g.s2[i] AS "Vehicle.TraveledDistance",
     g.s3[i] AS "Vehicle.TraveledDistanceHighRes",

@@ -1,0 +1,1 @@
+"""Segments as the exchange keeps them: one row each, one array per signal."""

@@ -1,0 +1,66 @@
+"""Segments on their way into the table and out of it."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from schemas.segment import Segment
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """What names a statement of a device for ever, segment or gap."""
+
+    carrier: str
+    device: str
+    boot: bytes
+    seq: int
+
+
+@dataclass(frozen=True, slots=True)
+class NewSegment:
+    """A verified segment that is to become a row; ``received_at`` is when the broker had it."""
+
+    identity: Identity
+    vehicle: str
+    digest: bytes
+    raw: bytes
+    segment: Segment
+    received_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """What dashboards ask of a segment: speeds and positions in catalogue scale, distance in m.
+
+    ``distance_m`` adds the chords between fixes, noise included: no figure to settle by.
+    """
+
+    speed_min: int | None = None
+    speed_max: int | None = None
+    speed_mean: float | None = None
+    distance_m: float | None = None
+    latitude_min: int | None = None
+    latitude_max: int | None = None
+    longitude_min: int | None = None
+    longitude_max: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CommittedSegment:
+    """A segment of the log: its leaf's index, its names and its signed bytes. Times in UTC ms."""
+
+    index: int
+    digest: bytes
+    carrier: str
+    device: str
+    boot: bytes
+    seq: int
+    vehicle: str
+    t0: int
+    t_end: int
+    n: int
+    flags: int
+    driver_class: bool
+    received_at: datetime
+    committed_at: datetime
+    raw: bytes
