@@ -17,7 +17,7 @@ of mode 0600 in a folder of mode 0700.
 
 import json
 import secrets
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import cast
@@ -92,6 +92,17 @@ class Directory:
         return SoftwareSigner.from_pem(self.exchange_key.read_bytes())
 
 
+def claim_directory(settings: Settings) -> Directory:
+    """The settings' directory, made and marked as an exchange's when there is none.
+
+    Raises ``EnvironmentUnfit`` for a directory of another version, a foreign one, a full disk or
+    no permission.
+    """
+    directory = Directory(settings.dir)
+    _claim(directory)
+    return directory
+
+
 def open_directory(
     settings: Settings,
     now: Callable[[], datetime] = lambda: datetime.now(UTC),
@@ -99,15 +110,37 @@ def open_directory(
     """The settings' directory with everything in it; makes what is missing, renews certificates.
 
     To be called by the one process that holds the directory's lock. Raises ``EnvironmentUnfit``
-    for a directory of another version or origin, a foreign one, a full disk or no permission.
+    as ``claim_directory`` does, and when the log in it has another origin.
     """
-    directory = Directory(settings.dir)
-    _claim(directory)
+    directory = claim_directory(settings)
+    for folder in (directory.secrets, directory.tls, directory.nats, directory.logs):
+        make_private_folder(folder)
     _make_origin(directory, settings.origin)
     _make_secrets(directory)
-    _make_certificates(directory, server_names(settings), now())
+    renew_certificates(directory, settings, now())
     _make_policy(directory, settings.organisation)
     return directory
+
+
+def renew_certificates(directory: Directory, settings: Settings, now: datetime) -> bool:
+    """Make the CA's and the server's certificate where missing, unfit or near their end.
+
+    Returns whether anything was made: then the servers that use them have to read them again.
+    """
+    names = server_names(settings)
+    ca_key, server_key = _read_key(directory.ca_key), _read_key(directory.server_key)
+    ca = _read_or_empty(directory.ca_certificate)
+    server = _read_or_empty(directory.server_certificate)
+    if not certificates.ca_is_good(ca, ca_key, now):
+        common_name = f"haulproof {directory.origin}"
+        ca = certificates.make_ca(ca_key, common_name, now, x509.random_serial_number())
+        write_private(directory.ca_certificate, ca)
+    elif certificates.server_certificate_is_good(server, server_key, ca, names, now):
+        return False
+    serial = x509.random_serial_number()
+    server = certificates.make_server_certificate(server_key, ca_key, ca, names, now, serial)
+    write_private(directory.server_certificate, server)
+    return True
 
 
 def existing_directory(path: Path) -> Directory:
@@ -151,8 +184,6 @@ def _claim(directory: Directory) -> None:
         )
     else:
         write_private(directory.format, FORMAT.encode())
-    for folder in (directory.secrets, directory.tls, directory.nats, directory.logs):
-        make_private_folder(folder)
 
 
 def _check_format(directory: Directory, held: str) -> None:
@@ -205,20 +236,6 @@ def _make_secrets(directory: Directory) -> None:
             runtime_password=secrets.token_urlsafe(32),
         ),
     )
-
-
-def _make_certificates(directory: Directory, names: Collection[str], now: datetime) -> None:
-    ca_key, server_key = _read_key(directory.ca_key), _read_key(directory.server_key)
-    held = _read_or_empty(directory.ca_certificate)
-    if not certificates.ca_is_good(held, ca_key, now):
-        common_name = f"haulproof {directory.origin}"
-        held = certificates.make_ca(ca_key, common_name, now, x509.random_serial_number())
-        write_private(directory.ca_certificate, held)
-    server = _read_or_empty(directory.server_certificate)
-    if not certificates.server_certificate_is_good(server, server_key, held, names, now):
-        serial = x509.random_serial_number()
-        server = certificates.make_server_certificate(server_key, ca_key, held, names, now, serial)
-        write_private(directory.server_certificate, server)
 
 
 def _make_policy(directory: Directory, organisation: str) -> None:

@@ -85,6 +85,11 @@ class EmbeddedNats:
         """URL of the exchange's own listener."""
         return f"nats://127.0.0.1:{self._ports.nats}"
 
+    def read_certificates_again(self) -> None:
+        """Let new connections get the renewed certificate; open ones stay."""
+        if self._process is not None:
+            self._process.send_signal(signal.SIGHUP)
+
     def keep_reachable(self) -> None:
         """Nothing to do: its listeners are TCP ports."""
 

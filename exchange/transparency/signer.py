@@ -22,6 +22,7 @@ import structlog
 from psycopg import Connection
 
 from exchange.directory import Directory, existing_directory
+from exchange.readiness import tell_ready
 from exchange.settings import Settings
 from exchange.store.database import connect
 from exchange.transparency import repository
@@ -113,6 +114,7 @@ def follow(
 
     ``conn`` is in autocommit mode. Raises ``psycopg.OperationalError`` when the database is away.
     """
+    tell_ready()
     while not repository.try_signer_lock(conn):
         if stop.wait(_AGAIN_AFTER_S):
             return

@@ -1,0 +1,117 @@
+"""``haulproof up``: the exchange in the foreground, until Ctrl-C."""
+
+import json
+import sys
+import threading
+import time
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from exchange.directory import Directory
+from exchange.kept_ports import read_ports
+from exchange.private_files import write_private
+from exchange.settings import Settings, load_settings
+from exchange.supervisor import Interrupted, Supervisor
+
+_QUIET_S = 2.0
+_EXIT_INTERRUPTED = 130
+
+app = typer.Typer(add_completion=False, rich_markup_mode=None)
+
+
+@app.command(
+    epilog="Examples:  haulproof up --dir ex  ·  haulproof up --dir ex --json  ·  "
+    "HAULPROOF_API_PORT=8080 haulproof up --dir ex  ·  "
+    "haulproof up --config exchange.toml (dir, api_port, mqtt_host, database_url, nats_url, …)"
+)
+def up(
+    directory: Annotated[
+        Path | None,
+        typer.Option("--dir", help="The exchange's directory, made when there is none."),
+    ] = None,
+    config: Annotated[
+        Path | None, typer.Option("--config", help="Settings as a TOML file.")
+    ] = None,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Once ready, print one JSON line.")
+    ] = False,
+) -> None:
+    """Run the exchange until Ctrl-C, with its own broker and database unless URLs are configured.
+
+    Once ready it prints: api, mqtt, log_origin, log_vkey, policy_file, dir.
+    """
+    settings = load_settings(config, dir=directory)
+    steps = _Steps()
+
+    def ready(made: Directory, complete: Settings) -> None:
+        announcement = _announcement(made, complete)
+        text = json.dumps(announcement)
+        write_private(made.announcement, f"{text}\n".encode())
+        steps.end()
+        print(text if as_json else _for_people(announcement), flush=True)
+
+    try:
+        Supervisor(settings, config, steps.step, _tell).run(ready)
+    except Interrupted:
+        raise typer.Exit(_EXIT_INTERRUPTED) from None
+    finally:
+        steps.end()
+
+
+class _Steps:
+    """Says what is being done as soon as it has taken two seconds."""
+
+    def __init__(self) -> None:
+        self._started_s = time.monotonic()
+        self._current = ""
+        self._said = ""
+        self._lock = threading.Lock()
+        self._ended = threading.Event()
+        threading.Thread(target=self._say_when_it_takes_long, daemon=True).start()
+
+    def step(self, text: str) -> None:
+        with self._lock:
+            self._current = text
+            if time.monotonic() - self._started_s >= _QUIET_S:
+                self._say()
+
+    def end(self) -> None:
+        self._ended.set()
+
+    def _say_when_it_takes_long(self) -> None:
+        if not self._ended.wait(_QUIET_S):
+            with self._lock:
+                self._say()
+
+    def _say(self) -> None:
+        if self._current and self._current != self._said:
+            self._said = self._current
+            _tell(f"{self._current} …")
+
+
+def _announcement(directory: Directory, settings: Settings) -> dict[str, str]:
+    ports = read_ports(directory)
+    mqtt_port = settings.mqtt_port if ports is None else ports.mqtt
+    return {
+        "api": f"http://{_in_url(settings.api_address)}:{settings.api_port}",
+        "mqtt": f"mqtts://{_in_url(settings.mqtt_address)}:{mqtt_port}",
+        "log_origin": directory.origin or "",
+        "log_vkey": str(directory.log_signer().vkey),
+        "policy_file": str(directory.policy),
+        "dir": str(directory.root),
+    }
+
+
+def _for_people(announcement: dict[str, str]) -> str:
+    lines = [f"  {name:<12}{value}" for name, value in announcement.items()]
+    return "\n".join(["The exchange is ready.", *lines, "Ctrl-C ends it."])
+
+
+def _in_url(host: str) -> str:
+    return f"[{host}]" if ":" in host else host
+
+
+def _tell(text: str) -> None:
+    print(f"haulproof up: {text}", file=sys.stderr, flush=True)

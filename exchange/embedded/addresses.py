@@ -1,0 +1,26 @@
+"""Where the embedded servers are found: settings completed from the exchange's directory."""
+
+import json
+
+from exchange.directory import Directory
+from exchange.embedded.postgres import EmbeddedPostgres
+from exchange.kept_ports import read_ports
+from exchange.settings import Settings
+
+
+def completed(settings: Settings, directory: Directory) -> Settings:
+    """The settings with every address and port; what was configured stays as it is."""
+    ports = read_ports(directory)
+    found: dict[str, object] = {"dir": directory.root}
+    if ports is not None:
+        found |= {"api_port": ports.api, "mqtt_port": ports.mqtt, "nats_port": ports.nats}
+    if not settings.database_url:
+        found["database_url"] = EmbeddedPostgres(directory).url
+    if not settings.nats_url and ports is not None:
+        held = json.loads(directory.nats_secrets.read_bytes())
+        found |= {
+            "nats_url": f"nats://127.0.0.1:{ports.nats}",
+            "nats_user": held["exchange_user"],
+            "nats_password": held["exchange_password"],
+        }
+    return settings.model_copy(update=found)
