@@ -1,4 +1,4 @@
-"""What an exchange refuses, in its own words. How HTTP says it is decided in ``api.problems`` alone."""
+"""What an exchange refuses, in its own words; ``api.problems`` alone decides how HTTP says it."""
 
 
 class ExchangeRefusal(Exception):

@@ -5,9 +5,11 @@ from fastapi.routing import APIRoute
 from pydantic import BaseModel
 from starlette.middleware.body_limit import RequestBodyLimitMiddleware
 
+from exchange.access import endpoints as feed
 from exchange.api import auth, problems
 from exchange.api.context import Context, Exchange
-from exchange.api.quota import QuotaHeaders
+from exchange.api.document import document
+from exchange.api.quota import Quota, QuotaHeaders
 from exchange.devices import endpoints as devices
 from exchange.grants import endpoints as grants
 from exchange.orgs import endpoints as orgs
@@ -41,6 +43,13 @@ def _operation_id(route: APIRoute) -> str:
 
 def make_app(exchange: Exchange) -> FastAPI:
     """The app of one exchange; it neither opens nor closes what the exchange holds."""
+    app = assemble(exchange.quota)
+    app.state.exchange = exchange
+    return app
+
+
+def assemble(quota: Quota) -> FastAPI:
+    """The app without an exchange behind it: enough to describe it."""
     app = FastAPI(
         title="Haulproof exchange",
         version=VERSION,
@@ -50,19 +59,15 @@ def make_app(exchange: Exchange) -> FastAPI:
         redoc_url=None,
         openapi_url="/openapi.json",
         responses={
-            "default": {
-                "description": "A problem (RFC 9457)",
-                "model": problems.ProblemDetails,
-                "content": {problems.MEDIA_TYPE: {}},
-            }
+            "default": {"description": "A problem (RFC 9457)", "model": problems.ProblemDetails}
         },
     )
-    app.state.exchange = exchange
-    for part in (orgs, devices, grants, trips, segments, transparency):
+    for part in (orgs, devices, grants, trips, segments, feed, transparency):
         app.include_router(part.router)
     app.include_router(_health)
     auth.install(app)
     problems.install(app)
-    app.add_middleware(QuotaHeaders, quota=exchange.quota)
+    app.add_middleware(QuotaHeaders, quota=quota)
     app.add_middleware(RequestBodyLimitMiddleware, max_body_size=BODY_BYTES_MAX)
+    document(app)
     return app

@@ -1,14 +1,11 @@
 """Types that more than one body has."""
 
-import base64
-import binascii
 from datetime import UTC, datetime, timedelta
 from typing import Annotated
 
 from fastapi import Query
 from pydantic import AfterValidator, Field
 
-from schemas.errors import malformed
 from schemas.limits import STATEMENT_BYTES_MAX, SUBJECT_CHARS_MAX, TIME_MS_MAX
 from schemas.names import NAME_PATTERN
 
@@ -43,22 +40,6 @@ def time_of(ms: int) -> str:
     """RFC 3339 text, UTC with ms, of ms since 1970."""
     at = _EPOCH + timedelta(milliseconds=ms)
     return at.isoformat(timespec="milliseconds").replace("+00:00", "Z")
-
-
-def statement_bytes(text: str) -> bytes:
-    """The bytes of a ``SignedStatement``; ``StatementRefused(malformed)`` when it is none."""
-    try:
-        raw = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
-    except (binascii.Error, ValueError):
-        raise malformed("not base64url") from None
-    if base64.urlsafe_b64encode(raw).rstrip(b"=").decode() != text:
-        raise malformed("not the one base64url form of its bytes")
-    return raw
-
-
-def statement_text(raw: bytes) -> str:
-    """The ``SignedStatement`` of a statement's bytes."""
-    return base64.urlsafe_b64encode(raw).rstrip(b"=").decode()
 
 
 VehicleName = Annotated[

@@ -12,6 +12,7 @@ from psycopg_pool import ConnectionPool
 from exchange.api.quota import Quota
 from exchange.api.tokens import Tokens
 from exchange.one_time_secrets import AnswerSeal
+from exchange.transparency.evidence import Issuer
 from schemas.cose.keys import Signer
 
 CONNECTION_WAIT_S = 5
@@ -44,6 +45,11 @@ class Exchange:
     now_ms: Callable[[], int]
     monotonic_s: Callable[[], float]
     random: Callable[[int], bytes]
+
+    @property
+    def issuer(self) -> Issuer:
+        """The exchange as it signs what it says of keys."""
+        return Issuer(self.organisation, self.origin, self.signer)
 
     @contextmanager
     def connection(self) -> Iterator[Connection[Any]]:

@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import socket
 import time
 from threading import Event
 
@@ -21,6 +22,7 @@ from exchange.kept_ports import Ports, read_ports
 from exchange.one_time_secrets import AnswerSeal
 from exchange.orgs.admission import admit_own, save_operator
 from exchange.orgs.model import OrganisationConflict
+from exchange.readiness import tell_ready
 from exchange.settings import Settings
 from exchange.store.database import connect, pool
 from schemas.limits import SALT_BYTES
@@ -28,6 +30,7 @@ from schemas.limits import SALT_BYTES
 _AGAIN_AFTER_S = 0.2
 _SHUTDOWN_S = 5
 _KEEP_ALIVE_S = 30
+_BACKLOG = 1_024
 
 log = structlog.get_logger(__name__)
 
@@ -43,10 +46,9 @@ def run(settings: Settings) -> int:
     ports = read_ports(directory) or Ports(settings.api_port, settings.mqtt_port, 0)
     exchange = open_exchange(settings, directory, ports)
     try:
+        listening = _listen(settings.api_host, settings.api_port or ports.api)
         config = uvicorn.Config(
             make_app(exchange),
-            host=settings.api_host,
-            port=settings.api_port or ports.api,
             http="h11",
             ws="none",
             lifespan="off",
@@ -56,10 +58,28 @@ def run(settings: Settings) -> int:
             timeout_keep_alive=_KEEP_ALIVE_S,
             timeout_graceful_shutdown=_SHUTDOWN_S,
         )
-        uvicorn.Server(config).run()
+        _Server(config).run(sockets=[listening])
     finally:
         exchange.pool.close()
     return 0
+
+
+class _Server(uvicorn.Server):
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Say that requests are answered once they are."""
+        await super().startup(sockets)
+        tell_ready()
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        return socket.create_server((host, port), family=family, backlog=_BACKLOG)
+    except OSError as error:
+        raise EnvironmentUnfit(
+            f"the API cannot listen on {host} port {port} ({error.strerror}): stop what uses it, "
+            "or choose another port with HAULPROOF_API_PORT"
+        ) from None
 
 
 def open_exchange(settings: Settings, directory: Directory, ports: Ports) -> Exchange:

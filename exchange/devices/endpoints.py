@@ -8,11 +8,12 @@ from psycopg import Connection
 from pydantic import BaseModel, Field
 
 from exchange.api.auth import Authenticated
-from exchange.api.bodies import SignedStatement, statement_bytes
+from exchange.api.bodies import SignedStatement
 from exchange.api.context import Context, Exchange
 from exchange.api.idempotency import IdempotencyKey, Once
 from exchange.devices.admission import AdmittedDevice, admit_device
 from exchange.orgs.repository import org_keys
+from exchange.signed_text import statement_bytes
 from schemas.statements.org_key import Role
 
 router = APIRouter(prefix="/v1", tags=["devices"])

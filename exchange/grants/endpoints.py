@@ -8,13 +8,14 @@ from psycopg import Connection
 from pydantic import BaseModel, Field
 
 from exchange.api.auth import Authenticated
-from exchange.api.bodies import SignedStatement, statement_bytes, time_of
+from exchange.api.bodies import SignedStatement, time_of
 from exchange.api.context import Context
 from exchange.api.idempotency import IdempotencyKey, Once
 from exchange.api.pagination import ITEMS_DEFAULT, Cursor, Limit, cursor_at, index_of
 from exchange.grants.acceptance import accept_grant, accept_revocation
 from exchange.grants.model import GrantRow, State
 from exchange.grants.repository import grants_of
+from exchange.signed_text import statement_bytes
 from schemas.statements.grant import Precision
 from schemas.statements.org_key import Role
 

@@ -1,4 +1,4 @@
-"""POST /v1/orgs: the operator admits an organisation."""
+"""/v1/orgs: the operator admits organisations; each may see itself."""
 
 from typing import Annotated, Any, Literal
 
@@ -13,6 +13,7 @@ from exchange.api.context import Context
 from exchange.api.idempotency import IdempotencyKey, Once
 from exchange.orgs.admission import admit
 from exchange.orgs.model import Admission
+from exchange.orgs.repository import org_keys
 from schemas.limits import SALT_BYTES
 from schemas.statements.org_key import Role
 
@@ -36,6 +37,34 @@ class OrganisationAnswer(BaseModel):
     index: int
     client_id: str
     client_secret: str
+
+
+class OwnKey(BaseModel):
+    """An admitted key of the caller's organisation."""
+
+    index: int
+    cose_key: str
+
+
+class OwnOrganisation(BaseModel):
+    """Whom the caller's token acts for."""
+
+    name: str
+    role: str
+    keys: list[OwnKey]
+
+
+@router.get("/orgs/self", summary="The caller's organisation", response_model=OwnOrganisation)
+def own_organisation(exchange: Context, caller: Authenticated) -> OwnOrganisation:
+    """Its name, role and standing keys."""
+    with exchange.connection() as conn:
+        keys = org_keys(conn, [caller.organisation])
+    standing = [key for key in keys if key.revoked_index is None]
+    return OwnOrganisation(
+        name=caller.organisation,
+        role=str(caller.role),
+        keys=[OwnKey(index=key.index, cose_key=key.cose_key.hex()) for key in standing],
+    )
 
 
 @router.post(

@@ -63,7 +63,7 @@ def evidence(
             FileForm.SEGMENTS,
             signed_bytes(conn, rows),
             checkpoint,
-            exchange=exchange.organisation,
+            exchange.issuer,
             devices=Devices(owner, vehicle, names),
         )
         record_reads(conn, [read_of(readable, "segments-evidence", owner, vehicle, rows)])

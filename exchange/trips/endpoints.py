@@ -17,7 +17,7 @@ from exchange.derive.thresholds import KNOWN
 from exchange.segments.endpoints import EVIDENCE_RESPONSE, EVIDENCE_TYPE
 from exchange.segments.readable import gaps_at, segments_at
 from exchange.segments.signed_bytes import signed_bytes
-from exchange.transparency.evidence import Devices, assemble
+from exchange.transparency.evidence import Devices, Issuer, assemble
 from exchange.transparency.model import Published
 from exchange.transparency.newest import newest
 from exchange.transparency.repository import statements_of
@@ -97,11 +97,9 @@ def trip_evidence(
         checkpoint = newest(conn)
         row = _readable_trip(conn, readable, bytes.fromhex(id), checkpoint.size)
         if form == "full":
-            file = _full(conn, readable, row, checkpoint, exchange.organisation)
+            file = _full(conn, readable, row, checkpoint, exchange.issuer)
         else:
-            file = assemble(
-                conn, FileForm.TRIP, [_signed(row)], checkpoint, exchange=exchange.organisation
-            )
+            file = assemble(conn, FileForm.TRIP, [_signed(row)], checkpoint, exchange.issuer)
         record_reads(conn, _reads(readable, f"trip-evidence-{form}", [row]))
     return Response(file, media_type=EVIDENCE_TYPE)
 
@@ -147,7 +145,7 @@ def _full(
     readable: Readable,
     row: TripRow,
     checkpoint: Published,
-    exchange: str,
+    issuer: Issuer,
 ) -> bytes:
     """The trip with every statement that its derivation read."""
     read = decode(parse(row.raw).payload)
@@ -166,7 +164,7 @@ def _full(
         FileForm.FULL,
         signed,
         checkpoint,
-        exchange=exchange,
+        issuer,
         devices=devices,
         thresholds=KNOWN[read.content.thresholds].encode(),
     )

@@ -24,6 +24,20 @@ class TripRow:
 
 
 @dataclass(frozen=True, slots=True)
+class TripRevision:
+    """Any revision of a trip that the caller may read, without its bytes. Times in UTC ms."""
+
+    index: int
+    trip_id: bytes
+    digest: bytes
+    carrier: str
+    vehicle: str
+    start_ms: int
+    end_ms: int
+    grant_index: int | None
+
+
+@dataclass(frozen=True, slots=True)
 class TripPlace:
     """Where a trip belongs, for the words of a refusal."""
 
@@ -45,6 +59,22 @@ _WITH_STATEMENT = sql.SQL(
     """
     SELECT may.index, may.carrier, may.vehicle, s.digest, s.raw, may.grant_index,
            may.open_precision, may.open_fields
+    FROM ({readable}) AS may JOIN statement s ON s.index = may.index
+    ORDER BY may.index LIMIT %(limit)s
+    """
+)
+
+_BETWEEN = sql.SQL(
+    """
+    SELECT t.index, t.trip_id, t.carrier, t.vehicle, t.start_ms, t.end_ms FROM trip t
+    WHERE t.index >= %(first)s AND t.index < %(end)s
+    """
+)
+
+_REVISIONS = sql.SQL(
+    """
+    SELECT may.index, may.trip_id, s.digest, may.carrier, may.vehicle, may.start_ms, may.end_ms,
+           may.grant_index
     FROM ({readable}) AS may JOIN statement s ON s.index = may.index
     ORDER BY may.index LIMIT %(limit)s
     """
@@ -104,6 +134,18 @@ def place_of(conn: Connection[Any], trip_id: bytes, size: int) -> TripPlace | No
     with conn.cursor(row_factory=class_row(TripPlace)) as cursor:
         cursor.execute(query.format(_NEWEST.format(wanted)), {"trip_id": trip_id, "size": size})
         return cursor.fetchone()
+
+
+def trips_between(
+    conn: Connection[Any], readable: Readable, first: int, end: int, limit: int
+) -> list[TripRevision]:
+    """Readable revisions among the leaves [first, end), by ascending index."""
+    with conn.cursor(row_factory=class_row(TripRevision)) as cursor:
+        cursor.execute(
+            _REVISIONS.format(readable=readable.of(_BETWEEN)),
+            {**readable.params, "first": first, "end": end, "limit": limit},
+        )
+        return cursor.fetchall()
 
 
 def _read(

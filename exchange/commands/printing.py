@@ -1,0 +1,46 @@
+"""What commands print: a table or lines for people, one JSON object with ``--json``."""
+
+import json
+import sys
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+_WIDTH_WITHOUT_TERMINAL = 200
+
+
+def print_object(members: Mapping[str, Any], as_json: bool) -> None:
+    """One object: its members as lines, or as one line of JSON."""
+    if as_json:
+        print(json.dumps(members))
+        return
+    width = max(map(len, members), default=0)
+    for name, value in members.items():
+        print(f"{name:<{width}}  {_plain(value)}")
+
+
+def print_table(
+    columns: Sequence[str], rows: Sequence[Sequence[object]], whole: Sequence[str] = ()
+) -> None:
+    """A table; the columns named in ``whole`` are never cut."""
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for column in columns:
+        table.add_column(column, no_wrap=column in whole, overflow="fold")
+    for row in rows:
+        table.add_row(*(Text(_plain(value)) for value in row))
+    width = None if sys.stdout.isatty() else _WIDTH_WITHOUT_TERMINAL
+    Console(width=width, highlight=False).print(table)
+
+
+def _plain(value: object) -> str:
+    """Text from outside must not steer the terminal."""
+    if value is None:
+        return "-"
+    if isinstance(value, list | tuple):
+        return ", ".join(_plain(item) for item in value)
+    if isinstance(value, dict):
+        return json.dumps(value)
+    return "".join(sign if sign.isprintable() else "?" for sign in str(value))
