@@ -68,13 +68,13 @@ def migrated_template(postgres_server: EmbeddedPostgres) -> str:
 
 @pytest.fixture
 def postgres(postgres_server: EmbeddedPostgres, migrated_template: str) -> Iterator[str]:
-    with _fresh_database(postgres_server, migrated_template) as url:
+    with fresh_database(postgres_server, migrated_template) as url:
         yield url
 
 
 @pytest.fixture
 def empty_postgres(postgres_server: EmbeddedPostgres) -> Iterator[str]:
-    with _fresh_database(postgres_server, "template1") as url:
+    with fresh_database(postgres_server, "template1") as url:
         yield url
 
 
@@ -116,7 +116,7 @@ class _DatabaseOnly:
 
 
 @contextmanager
-def _fresh_database(server: EmbeddedPostgres, template: str) -> Iterator[str]:
+def fresh_database(server: EmbeddedPostgres, template: str) -> Iterator[str]:
     name = f"test_{secrets.token_hex(6)}"
     _make_database(server, name, template)
     yield _url_of(server, name)
