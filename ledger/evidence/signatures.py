@@ -61,6 +61,7 @@ class Reading:
     vehicle: str
     at_ms: int
     """t0 of a segment, start of a gap."""
+    payload: bytes
 
 
 @dataclass
@@ -175,9 +176,17 @@ class SignatureCheck:
         at_ms = self._decoded(read, start_of)
         if at_ms is None:
             return
-        vehicle = read.statement.header.subject
         self.signed.readings.append(
-            Reading(read.index, read.kind, read.digest, issuer.org, device, vehicle, at_ms)
+            Reading(
+                index=read.index,
+                kind=read.kind,
+                digest=read.digest,
+                carrier=issuer.org,
+                device=device,
+                vehicle=read.statement.header.subject,
+                at_ms=at_ms,
+                payload=read.statement.payload,
+            )
         )
 
     def _take_trip(self, read: ReadStatement) -> None:

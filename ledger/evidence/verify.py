@@ -4,8 +4,9 @@ from collections.abc import Sequence
 from hashlib import sha256
 
 from ledger.checkpoint import TreeHead, unverified_head
+from ledger.evidence.bindings import check_bindings
 from ledger.evidence.file import CommittedStatement, Evidence, decode
-from ledger.evidence.forms import check_bindings, check_form
+from ledger.evidence.forms import check_form
 from ledger.evidence.key_status import read_key_status
 from ledger.evidence.reasons import Code, Findings
 from ledger.evidence.report import Report
