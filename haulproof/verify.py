@@ -1,0 +1,223 @@
+"""``haulproof verify``: offline verification, by what the reader trusts and nothing else.
+
+The one place where ``ledger.evidence`` and ``exchange.derive`` meet, for ``--recompute``; loads
+only cbor2 and cryptography otherwise.
+"""
+
+import argparse
+import importlib
+import json
+import os
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from ledger.evidence.file import EvidenceUnreadable, decode
+from ledger.evidence.report import Report
+from ledger.evidence.verify import verify_evidence
+from ledger.policy import POLICY_BYTES_MAX, PolicyRefused, parse_policy
+from schemas.cose import sign1
+
+EXIT_VERIFIED, EXIT_NOT_VERIFIED, EXIT_UNREADABLE, EXIT_ENVIRONMENT = 0, 1, 2, 3
+
+NOT_RECOMPUTABLE = "not-recomputable"
+RECOMPUTED_DIFFERS = "recomputed-differs"
+INDEPENDENT_DISAGREES = "independent-disagrees"
+
+_POLICY_VARIABLE = "HAULPROOF_POLICY"
+_TRUSTS_NOTHING = "quorum none\n"
+_EXAMPLES = """\
+examples:
+  haulproof verify trip.evidence --policy policy.txt
+  haulproof verify trip.evidence --policy policy.txt --recompute --independent
+  haulproof verify trip.evidence --log-key 'localhost/haulproof-1a2b3c4d+530d903a+Aek...' --json
+
+exit codes: 0 verified, 1 not verified, 2 a file that cannot be read, 3 a missing part.
+Without --policy or --log-key the policy of HAULPROOF_POLICY, of ~/.config/haulproof/policy.txt or
+of /etc/haulproof/policy.txt counts; without any of them nothing is trusted."""
+
+
+class CannotVerify(Exception):
+    """Something stands in the way; the text is one sentence, ``code`` the exit code."""
+
+    def __init__(self, sentence: str, code: int) -> None:
+        super().__init__(sentence)
+        self.code = code
+
+
+@dataclass
+class Outcome:
+    """The report, and what the further checks that were asked for said."""
+
+    report: Report
+    recomputed: bool | None = None
+    reasons: list[str] = field(default_factory=list)
+    sentences: list[str] = field(default_factory=list)
+    independent: dict[str, Any] | None = None
+
+    @property
+    def verified(self) -> bool:
+        """Whether the file verifies and every check that was asked for agrees."""
+        return self.report.verified and not self.reasons
+
+    def to_json(self) -> dict[str, Any]:
+        """One object, as DESIGN section 11 names its fields."""
+        answer = self.report.to_json()
+        answer["verified"] = self.verified
+        answer["recomputed"] = self.recomputed
+        answer["reasons"] = [*self.report.to_json()["reasons"], *self.reasons]  # type: ignore[misc]
+        if self.independent is not None:
+            answer["independent"] = self.independent
+        return answer
+
+
+def main(argv: Sequence[str]) -> int:
+    """Verify one file and print what was proven."""
+    options = _parser().parse_args(argv)
+    try:
+        data = _read(Path(options.file), "evidence")
+        outcome = judge(
+            data,
+            policy_text(options.policy, options.log_key),
+            independent=options.independent,
+            recompute=options.recompute,
+        )
+    except CannotVerify as stopped:
+        print(f"haulproof verify: {stopped}", file=sys.stderr)
+        return stopped.code
+    if options.json:
+        print(json.dumps(outcome.to_json()))
+    else:
+        print("\n".join([*outcome.report.sentences(), *outcome.sentences]))
+    return EXIT_VERIFIED if outcome.verified else EXIT_NOT_VERIFIED
+
+
+def judge(
+    data: bytes, policy: str, *, independent: bool = False, recompute: bool = False
+) -> Outcome:
+    """Verify the bytes of an evidence file by a policy's text; ``CannotVerify`` if unreadable."""
+    try:
+        trusted = parse_policy(policy.encode())
+    except PolicyRefused as refused:
+        raise CannotVerify(f"the policy cannot be used: {refused}", EXIT_UNREADABLE) from None
+    try:
+        outcome = Outcome(verify_evidence(data, trusted))
+    except EvidenceUnreadable as error:
+        raise CannotVerify(f"this is no whole evidence file: {error}", EXIT_UNREADABLE) from None
+    if independent:
+        _ask_second_implementation(outcome, data, policy)
+    if recompute:
+        _derive_again(outcome, data)
+    return outcome
+
+
+def policy_text(policy: Path | None, log_key: str | None) -> str:
+    """What the reader trusts, as policy text: the file named, or one installed, and the key named.
+
+    ``CannotVerify`` when a file that was named cannot be read.
+    """
+    text = _TRUSTS_NOTHING
+    if policy is not None:
+        text = _decoded(_read(policy, "policy", POLICY_BYTES_MAX), policy)
+    elif log_key is None:
+        text = _installed_policy() or text
+    if log_key is not None and log_key not in text:
+        text = f"log {log_key}\n{text}"
+    return text
+
+
+def _installed_policy() -> str | None:
+    named = os.environ.get(_POLICY_VARIABLE)
+    if named:
+        return _decoded(_read(Path(named), "policy", POLICY_BYTES_MAX), Path(named))
+    config = Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config")
+    for place in (config / "haulproof" / "policy.txt", Path("/etc/haulproof/policy.txt")):
+        if place.is_file():
+            return _decoded(_read(place, "policy", POLICY_BYTES_MAX), place)
+    return None
+
+
+def _ask_second_implementation(outcome: Outcome, data: bytes, policy: str) -> None:
+    second = _load("ledger.evidence.independent", "independent")
+    answer: dict[str, Any] = second.independent_verify(data, policy)
+    outcome.independent = answer
+    unchecked = ", ".join(answer["unchecked_suites"])
+    if answer["verified"] != outcome.report.verified:
+        outcome.reasons.append(INDEPENDENT_DISAGREES)
+        reasons = ", ".join(answer["reasons"]) or "it verifies there"
+        outcome.sentences.append(f"The second implementation disagrees: {reasons}.")
+    elif answer["verified"]:
+        outcome.sentences.append("The second implementation verifies the file as well.")
+    if unchecked:
+        outcome.sentences.append(f"It cannot check signatures of these suites: {unchecked}.")
+
+
+def _derive_again(outcome: Outcome, data: bytes) -> None:
+    derive = _load("exchange.derive.recompute", "recompute")
+    trip = outcome.report.trip
+    if trip is None or outcome.report.kind != "full":
+        outcome.reasons.append(NOT_RECOMPUTABLE)
+        outcome.sentences.append("Not recomputable: only the full form holds what that needs.")
+        return
+    if not outcome.report.verified:
+        return
+    statements = [sign1.parse(statement.raw) for statement in decode(data).statements]
+    try:
+        digest: bytes = derive.recompute(trip, statements)
+    except derive.NotRecomputable as reason:
+        outcome.reasons.append(NOT_RECOMPUTABLE)
+        outcome.sentences.append(f"Not recomputable: {reason}.")
+        return
+    outcome.recomputed = digest == trip.content.digest
+    if outcome.recomputed:
+        outcome.sentences.append("Derived again from its segments, the trip is the same.")
+    else:
+        outcome.reasons.append(RECOMPUTED_DIFFERS)
+        outcome.sentences.append("Derived again from its segments, the trip is another one.")
+
+
+def _load(module: str, extra: str) -> Any:
+    try:
+        return importlib.import_module(module)
+    except ModuleNotFoundError as missing:
+        raise CannotVerify(
+            f"--{extra} needs {missing.name}: pip install 'haulproof[{extra}]'", EXIT_ENVIRONMENT
+        ) from None
+
+
+def _read(path: Path, what: str, bytes_max: int | None = None) -> bytes:
+    try:
+        with path.open("rb") as file:
+            return file.read(-1 if bytes_max is None else bytes_max + 1)
+    except OSError as error:
+        reason = (error.strerror or "unreadable").lower()
+        raise CannotVerify(f"the {what} file {path} cannot be read: {reason}", 2) from None
+
+
+def _decoded(data: bytes, path: Path) -> str:
+    try:
+        return data.decode()
+    except UnicodeDecodeError:
+        raise CannotVerify(f"the policy file {path} is not text", EXIT_UNREADABLE) from None
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="haulproof verify",
+        description="Check an evidence file offline, by the log keys and witnesses that you trust.",
+        epilog=_EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("file", metavar="FILE", help="the evidence file")
+    parser.add_argument("--policy", type=Path, metavar="FILE", help="what you trust (tlog-policy)")
+    parser.add_argument("--log-key", metavar="VKEY", help="trust this log key")
+    parser.add_argument(
+        "--independent", action="store_true", help="ask the second implementation as well"
+    )
+    parser.add_argument(
+        "--recompute", action="store_true", help="derive the trip again from its segments"
+    )
+    parser.add_argument("--json", action="store_true", help="one JSON object, for programs")
+    return parser
