@@ -98,6 +98,7 @@ def _values(row: Sequence[str], layout: _Layout, tally: Tally) -> dict[str, Valu
             values |= _fix_type(text)
         elif meaning.path == SPEED:
             speed = parse_value("Vehicle.Speed", text, meaning.factor)
+            tally.unreadable += speed is None
         else:
             value = parse_value(meaning.path, text, meaning.factor)
             tally.unreadable += value is None

@@ -1,0 +1,1 @@
+"""Tests of the truck on the bench."""

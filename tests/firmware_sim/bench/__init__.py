@@ -1,0 +1,1 @@
+"""Tests of the two sockets that a drive is played on."""
