@@ -5,13 +5,12 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from exchange.directory import Directory
 from exchange.embedded.processes import open_log
-from exchange.readiness import READY, READY_DESCRIPTOR
+from exchange.readiness import READY_DESCRIPTOR
 from exchange.settings import Settings
 
 MODULES = {
@@ -42,13 +41,7 @@ class RoleProcess:
     """One process of a role; ends when we end, since its standard input then ends."""
 
     def __init__(
-        self,
-        name: str,
-        role: str,
-        directory: Directory,
-        config: Path | None,
-        lock: int,
-        is_open: Callable[[], bool] | None = None,
+        self, name: str, role: str, directory: Directory, config: Path | None, lock: int
     ) -> None:
         self.name = name
         self.log = directory.logs / f"{name}.log"
@@ -56,7 +49,6 @@ class RoleProcess:
         if config is not None:
             self._command += ["--config", str(config.absolute())]
         self._lock = lock
-        self._is_open = is_open
         self._process: subprocess.Popen[bytes] | None = None
         self._ready_end = -1
         self._said = ""
@@ -91,8 +83,6 @@ class RoleProcess:
                 self._said = os.read(self._ready_end, 4096).decode(errors="replace").strip()
             except BlockingIOError:
                 self._said = ""
-        if not self._said and self._is_open is not None and self._is_open():
-            self._said = READY
         return self._said
 
     def ended(self) -> int | None:

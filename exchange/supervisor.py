@@ -134,8 +134,7 @@ class Supervisor:
         _check_broker(self._settings)
         self._on_step("starting the exchange's processes")
         for name, role in names:
-            is_open = self._api_is_open if role == "api" else None
-            process = RoleProcess(name, role, directory, self._config, lock, is_open)
+            process = RoleProcess(name, role, directory, self._config, lock)
             self._roles.append(process)
             process.start()
         self._wait_until_ready()
@@ -167,14 +166,6 @@ class Supervisor:
                 f"the database at {where} does not answer ({reason}): "
                 "start it, or check database_url"
             ) from None
-
-    def _api_is_open(self) -> bool:
-        try:
-            address = (self._settings.api_host, self._settings.api_port)
-            socket.create_connection(address, timeout=1).close()
-        except OSError:
-            return False
-        return True
 
     def _wait_until_ready(self) -> None:
         deadline = time.monotonic() + _READY_TIMEOUT_S

@@ -15,7 +15,7 @@ import time
 import nkeys
 
 from exchange.directory import Directory
-from exchange.embedded.processes import end, end_left_behind, start_server
+from exchange.embedded.processes import end, end_left_behind, last_words, start_server
 from exchange.embedded.programs import nats_program
 from exchange.exits import EnvironmentUnfit
 from exchange.kept_ports import Ports
@@ -55,6 +55,7 @@ class EmbeddedNats:
         """
         end_left_behind_nats(self._directory)
         write_private(self._directory.nats / _CONFIGURATION, self._configuration().encode())
+        logged_before = self._log.stat().st_size if self._log.exists() else 0
         self._process = start_server(
             nats_program(),
             ["-c", _CONFIGURATION],
@@ -66,7 +67,8 @@ class EmbeddedNats:
         while not self._answers():
             if self._process.poll() is not None or time.monotonic() > deadline:
                 self.stop()
-                raise EnvironmentUnfit(f"the broker does not start: {self._last_words()}")
+                told = last_words(self._log, logged_before, ("[FTL]", "[ERR]", "nats-server: "))
+                raise EnvironmentUnfit(f"the broker does not start: {told}")
             time.sleep(_LOOK_AGAIN_S)
 
     def stop(self) -> None:
@@ -108,11 +110,6 @@ class EmbeddedNats:
                 return True
         except OSError:
             return False
-
-    def _last_words(self) -> str:
-        lines = self._log.read_text(encoding="utf-8", errors="replace").splitlines()
-        faults = [line for line in lines if "[FTL]" in line or "[ERR]" in line or "cannot" in line]
-        return f"{faults[-1][-200:]} ({self._log})" if faults else f"see {self._log}"
 
     def _configuration(self) -> str:
         held = json.loads(self._directory.nats_secrets.read_bytes())

@@ -11,7 +11,7 @@ import psycopg
 
 from exchange.directory import Directory
 from exchange.embedded import postgres_cluster as cluster
-from exchange.embedded.processes import end, end_left_behind, start_server
+from exchange.embedded.processes import end, end_left_behind, last_words, start_server
 from exchange.embedded.programs import postgres_programs
 from exchange.embedded.socket_folder import forget_short_way, short_way
 from exchange.exits import EnvironmentUnfit
@@ -21,6 +21,7 @@ _FAST, _IMMEDIATE = signal.SIGINT, signal.SIGQUIT
 _STOP_SIGNALS = (_FAST, _IMMEDIATE, signal.SIGKILL)
 _STOP_EACH_S = 10.0
 _READY_TIMEOUT_S = 60.0
+_SIGNS = ("PANIC", "could not", "cannot", "No space left", "must")
 _LOOK_AGAIN_S = 0.02
 
 _CONFIGURATION = {
@@ -51,6 +52,7 @@ class EmbeddedPostgres:
         self._folder = directory.postgres
         self._log = directory.logs / "postgres.log"
         self._secrets = directory.postgres_secrets
+        self._logged_before = 0
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
@@ -66,6 +68,7 @@ class EmbeddedPostgres:
             cluster.make_cluster(self._folder, programs, account, passwords["superuser_password"])
         _check_version(self._folder, programs)
         settings = [f"--{name}={value}" for name, value in _CONFIGURATION.items()]
+        self._logged_before = self._log.stat().st_size if self._log.exists() else 0
         self._process = start_server(
             programs / "postgres",
             ["-D", cluster.HERE, *settings],
@@ -121,17 +124,13 @@ class EmbeddedPostgres:
         ended = self._process is None or self._process.poll() is not None
         if ended or "password authentication failed" in str(error):
             self.stop()
-            raise EnvironmentUnfit(f"PostgreSQL does not start: {self._last_words()}") from None
+            told = last_words(self._log, self._logged_before, _SIGNS)
+            raise EnvironmentUnfit(f"PostgreSQL does not start: {told}") from None
         if time.monotonic() > deadline:
             self.stop()
             raise EnvironmentUnfit(
                 f"PostgreSQL did not answer within {_READY_TIMEOUT_S:.0f} s: see {self._log}"
             ) from None
-
-    def _last_words(self) -> str:
-        lines = self._log.read_text(encoding="utf-8", errors="replace").splitlines()
-        fatal = [line for line in lines if "FATAL" in line or "PANIC" in line or "cannot" in line]
-        return f"{fatal[-1].strip()[-200:]} ({self._log})" if fatal else f"see {self._log}"
 
 
 def _check_version(folder: Path, programs: Path) -> None:

@@ -68,6 +68,15 @@ def open_log(path: Path) -> BinaryIO:
         raise unfit(path, error) from None
 
 
+def last_words(log: Path, offset: int, signs: Sequence[str]) -> str:
+    """The last line with one of the signs that was logged after an offset, and where to read on."""
+    with log.open("rb") as file:
+        file.seek(offset if offset <= log.stat().st_size else 0)
+        lines = file.read(_LOG_BYTES_MAX).decode(errors="replace").splitlines()
+    told = [line.strip() for line in lines if any(sign in line for sign in signs)]
+    return f"{told[-1][-200:]} ({log})" if told else f"see {log}"
+
+
 def left_behind(folder: Path, program: str) -> list[int]:
     """Process ids of a program whose working folder this is; oldest ancestor first.
 
