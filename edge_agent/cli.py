@@ -1,0 +1,229 @@
+"""``agent enrol|run|status``: the command line of the truck's process."""
+
+import argparse
+import asyncio
+import contextlib
+import fcntl
+import json
+import logging
+import os
+import random
+import signal
+import sqlite3
+import ssl
+import sys
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from edge_agent import logs
+from edge_agent.assembly import assemble
+from edge_agent.clock import Clock, SystemClock
+from edge_agent.configuration import (
+    SOURCE_CLOCK,
+    SYSTEM_CLOCK,
+    Configuration,
+    ConfigurationRefused,
+    read_configuration,
+)
+from edge_agent.enrolment import (
+    Enrolment,
+    EnrolmentRefused,
+    enrol,
+    read_enrolment,
+    read_key,
+    read_request,
+)
+from edge_agent.outbox import Outbox
+from edge_agent.outbox_schema import OutboxUnusable
+from edge_agent.run import Ambient, Ending
+from edge_agent.sources.port import SourceUrlRefused
+from schemas.cose.keys import Signer
+
+OUTBOX_FILE = "outbox.sqlite"
+LOCK_FILE = "agent.lock"
+
+DONE, FAILED, USAGE, ENVIRONMENT, INTERRUPTED = 0, 1, 2, 3, 130
+
+_log = logging.getLogger("edge_agent")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command; its exit code as DESIGN section 11 has them."""
+    arguments = _parser().parse_args(argv)
+    logs.set_up()
+    folder: Path = arguments.dir
+    commands = {"enrol": _enrol, "run": _run, "status": _status}
+    try:
+        return commands[arguments.command](folder, arguments)
+    except (EnrolmentRefused, ConfigurationRefused, SourceUrlRefused) as error:
+        return _say(str(error), USAGE)
+    except (OutboxUnusable, ssl.SSLError, sqlite3.Error, OSError) as error:
+        return _say(f"the agent cannot work in {folder}: {error}", ENVIRONMENT)
+    except KeyboardInterrupt:
+        return INTERRUPTED
+
+
+def _enrol(folder: Path, arguments: argparse.Namespace) -> int:
+    request = enrol(folder, arguments.carrier, arguments.device, arguments.origin)
+    if arguments.json:
+        print(json.dumps({"request": str(request)}))
+    else:
+        print(f"{request} is ready; have the carrier run: haulproof device add {request}")
+    return DONE
+
+
+def _run(folder: Path, arguments: argparse.Namespace) -> int:
+    overrides = {
+        "can": arguments.can,
+        "nmea": arguments.nmea,
+        "clock": arguments.clock,
+        "drain_timeout_s": arguments.drain_timeout,
+        "resend_after_s": arguments.resend_after,
+    }
+    configuration = read_configuration(folder, overrides)
+    if not configuration.can and not configuration.nmea:
+        raise ConfigurationRefused("the agent has nothing to listen to; give --can or --nmea")
+    enrolment, signer = read_enrolment(folder), read_key(folder)
+    with _locked(folder):
+        ending = asyncio.run(_until_end(folder, configuration, enrolment, signer))
+    if arguments.json:
+        print(json.dumps(_summary(ending)))
+    return _exit_code(ending, configuration, folder)
+
+
+async def _until_end(
+    folder: Path, configuration: Configuration, enrolment: Enrolment, signer: Signer
+) -> Ending:
+    ambient = Ambient(SystemClock(), os.urandom, random.SystemRandom().random)
+    with ThreadPoolExecutor(1, "outbox") as thread:
+        outbox = thread.submit(Outbox.open, folder / OUTBOX_FILE).result()
+        try:
+            run = assemble(configuration, enrolment, signer, outbox, thread, ambient)
+            return await run.until_end()
+        finally:
+            thread.submit(outbox.close).result()
+
+
+def _exit_code(ending: Ending, configuration: Configuration, folder: Path) -> int:
+    if ending.interrupted is signal.SIGINT:
+        return INTERRUPTED
+    if ending.interrupted is not None:
+        return DONE
+    if ending.lost is not None:
+        return _say(
+            f"{ending.lost}; see that it is running, and start the agent again", ENVIRONMENT
+        )
+    if ending.samples == 0:
+        where = ", ".join((*configuration.can, *configuration.nmea))
+        text = f"no known signal was seen on {where}; it must carry J1939, OBD-II or NMEA 0183 data"
+        return _say(text, USAGE)
+    if ending.waiting:
+        text = f"{ending.waiting} statements have no receipt yet and stay in {folder / OUTBOX_FILE}"
+        return _say(f"{text}; see that the exchange is up, and start the agent again", ENVIRONMENT)
+    _log.info("done", extra=_summary(ending))
+    return DONE
+
+
+def _status(folder: Path, arguments: argparse.Namespace) -> int:
+    status = read_status(folder, SystemClock())
+    if arguments.json:
+        print(json.dumps(status))
+    else:
+        for key, value in status.items():
+            print(f"{key.replace('_', ' ')}: {'-' if value is None else value}")
+    return DONE
+
+
+def read_status(folder: Path, clock: Clock) -> dict[str, Any]:
+    """What the folder says of its agent; ``EnrolmentRefused`` when there is none in it."""
+    request = read_request(folder)
+    status: dict[str, Any] = {
+        "device": request.issuer,
+        "origin": request.origin,
+        "running": _is_locked(folder),
+        "seconds_since_receipt": None,
+    }
+    path = folder / OUTBOX_FILE
+    if path.exists():
+        outbox = Outbox.open(path)
+        try:
+            receipt_ms = outbox.last_receipt_ms()
+            if receipt_ms is not None:
+                status["seconds_since_receipt"] = round((clock.utc_ms() - receipt_ms) / 1_000, 1)
+            backlog = outbox.backlog()
+            status |= {
+                "waiting": backlog.statements,
+                "waiting_bytes": backlog.size,
+                **outbox.counts(),
+            }
+        finally:
+            outbox.close()
+    return status
+
+
+def _summary(ending: Ending) -> dict[str, Any]:
+    summary = asdict(ending)
+    summary["interrupted"] = ending.interrupted is not None
+    return summary
+
+
+@contextlib.contextmanager
+def _locked(folder: Path) -> Iterator[None]:
+    """One agent per folder: two would tear the chain apart."""
+    descriptor = os.open(folder / LOCK_FILE, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise OutboxUnusable("another agent is running there; stop it first") from None
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _is_locked(folder: Path) -> bool:
+    try:
+        with _locked(folder):
+            return False
+    except OutboxUnusable:
+        return True
+
+
+def _say(text: str, code: int) -> int:
+    print(text, file=sys.stderr)
+    return code
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="haulproof agent", description=__doc__)
+    commands = parser.add_subparsers(dest="command", required=True)
+    common = argparse.ArgumentParser(add_help=False)
+    common.add_argument("--dir", type=Path, required=True, help="the agent's own folder")
+    common.add_argument("--json", action="store_true", help="end with one JSON line on stdout")
+    one = commands.add_parser("enrol", parents=[common], help="make the device's key and request")
+    one.add_argument(
+        "--carrier", required=True, help="name of the organisation that owns the truck"
+    )
+    one.add_argument("--device", required=True, help="name of this device, unique at its carrier")
+    one.add_argument("--origin", required=True, help="origin of the exchange's log")
+    run = commands.add_parser("run", parents=[common], help="measure, sign and send")
+    run.add_argument(
+        "--can", action="append", metavar="URL", help="socketcand://host:port/can0, socketcan:can0"
+    )
+    run.add_argument(
+        "--nmea", action="append", metavar="URL", help="tcp://host:port, serial:/dev/ttyUSB0"
+    )
+    run.add_argument(
+        "--clock", choices=(SYSTEM_CLOCK, SOURCE_CLOCK), help="source: a replay brings its own time"
+    )
+    run.add_argument(
+        "--drain-timeout", type=float, metavar="S", help="how long to wait for receipts at the end"
+    )
+    run.add_argument(
+        "--resend-after", type=float, metavar="S", help="added to the acknowledgement interval"
+    )
+    commands.add_parser("status", parents=[common], help="what is sent, receipted and waiting")
+    return parser

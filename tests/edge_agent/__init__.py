@@ -1,0 +1,1 @@
+"""Tests of everything that runs on the truck."""
