@@ -48,10 +48,12 @@ class Closed:
 
 @dataclass(frozen=True, slots=True)
 class Boundaries:
-    """What ended, in order; and up to when nothing but late data can change it (None: nothing)."""
+    """What ended, in order, and up to when it is settled (None: nothing is)."""
 
     closed: tuple[Closed, ...]
     settled_ms: int | None
+    judged_ms: int | None
+    """What is settled rests on samples and events up to here; later ones cannot change it."""
     open_from_ms: int | None
     """First sample of a trip that has not ended."""
 
@@ -69,14 +71,16 @@ def find_boundaries(samples: Samples, source_ends: list[int], limits: Thresholds
     """Walk over the samples; ``source_ends`` are the times of end-of-source events, ascending."""
     closed: list[Closed] = []
     settled: int | None = None
+    judged: int | None = None
     open_from: int | None = None
     for span in _spans(samples, source_ends, limits):
         walk = _Walk(samples[span.begin : span.end], span.begin, span.ending, limits)
         closed.extend(walk.closed())
         if walk.settled:
             settled = int(samples.times[span.begin + walk.settled - 1])
+            judged = walk.judged_ms
         open_from = walk.open_from_ms
-    return Boundaries(tuple(closed), settled, open_from)
+    return Boundaries(tuple(closed), settled, judged, open_from)
 
 
 def _spans(samples: Samples, source_ends: list[int], limits: Thresholds) -> list[_Span]:
@@ -110,6 +114,7 @@ class _Walk:
         self._limits = limits
         self.settled = 0
         """Rows of the span that are settled."""
+        self.judged_ms: int | None = None
         self.open_from_ms: int | None = None
 
     def closed(self) -> list[Closed]:
@@ -125,6 +130,7 @@ class _Walk:
                 break
             found.append(closed)
             self.settled = self._span.first_after(closed.settled_ms)
+            self.judged_ms = closed.decided_ms
         return found
 
     def _start(self) -> tuple[int, StartRule] | None:
@@ -144,6 +150,9 @@ class _Walk:
             if seen == len(span) and self._ending is None:
                 return None
             begin = self.settled = span.first_after(piece_end)
+            self.judged_ms = int(span.times[stop - 1])
+            if seen == len(span) and self._ending is not None:
+                self.judged_ms = self._ending[1]
         return None
 
     def _close(self, first: int, rule: StartRule) -> Closed | None:

@@ -1,4 +1,4 @@
-"""From a vehicle's segments to what is derived from: samples, events and the devices behind them."""
+"""From a vehicle's segments to what is derived from: samples, events, and the devices behind."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -52,7 +52,7 @@ class Inputs:
     """Segments left out because no binding covers any sample of theirs."""
 
     def assurance(self, levels: Mapping[str, int]) -> list[int]:
-        """The devices' assurance levels by number of the source; ``KeyError`` for an unknown one."""
+        """The devices' assurance levels by number of the source; ``KeyError`` for one unknown."""
         return [levels[device] for device in self.devices]
 
     def clipped(self, from_ms: int, to_ms: int) -> "Inputs":

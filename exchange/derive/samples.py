@@ -136,7 +136,7 @@ def merge(parts: Iterable[Part]) -> Samples:
     Of differing values of a signal the smallest is kept and the conflict remembered.
     """
     found = list(parts)
-    counts = [len(part.times) for part in found]
+    counts = np.array([len(part.times) for part in found], np.int64)
     times = _joined([part.times for part in found])
     sources = np.repeat(np.array([part.source for part in found], np.int64), counts)
     order = np.lexsort((sources, times))

@@ -59,10 +59,13 @@ class Vehicle:
 
 @dataclass(frozen=True, slots=True)
 class Derivation:
-    """Trips that ended, in order; up to ``settled_ms`` only late data can change anything."""
+    """Trips that ended, in order, and from where to go on when there are more samples."""
 
     trips: tuple[TripContent, ...]
     settled_ms: int | None
+    """Later samples alone give the later trips; None: nothing is settled."""
+    judged_ms: int | None
+    """Samples after this cannot change what is settled."""
     open_from_ms: int | None
 
 
@@ -86,7 +89,7 @@ def derive_trips(
     bounds = find_boundaries(samples, ends, limits)
     found = (_trip(samples, closed, events, vehicle, limits) for closed in bounds.closed)
     trips = tuple(trip for trip in found if trip is not None)
-    return Derivation(trips, bounds.settled_ms, bounds.open_from_ms)
+    return Derivation(trips, bounds.settled_ms, bounds.judged_ms, bounds.open_from_ms)
 
 
 def trip_id_of(carrier: str, vehicle: str, first_moving_ms: int) -> bytes:
@@ -213,10 +216,11 @@ def _gaps(times: Int64s, limits: Thresholds) -> list[Interval]:
 def _speeds(road: _Road, limits: Thresholds) -> tuple[int, int] | None:
     """The highest speed, and the mean over the time in which it rolled."""
     speeds, steps = _rolling_steps(road, limits)
-    if not len(steps):
+    rolled_ms = int(steps.sum())
+    if not rolled_ms:
         return None
     highest = int(road.motion.speeds[: len(road.body)].max())
-    return highest, int((speeds * steps).sum()) // int(steps.sum())
+    return highest, int((speeds * steps).sum()) // rolled_ms
 
 
 def _position(fixes: Fixes | None, at: int) -> Position | None:

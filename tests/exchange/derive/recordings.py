@@ -136,7 +136,7 @@ def _segment(rows: Sequence[Row], seq: int, events: Sequence[TripEvent]) -> Segm
     return Segment(
         boot=bytes(8),
         seq=seq,
-        prev=b"",
+        prev=bytes(32) if seq else b"",
         t0=t0,
         block=Block(
             n=len(rows),

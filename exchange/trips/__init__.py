@@ -1,0 +1,1 @@
+"""Trips: derived from committed segments, signed by the exchange, committed as statements."""
