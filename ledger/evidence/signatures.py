@@ -262,6 +262,6 @@ def _org(statement: Statement) -> str | None:
 
 def _segment_start_ms(payload: bytes) -> int:
     """t0 alone: what the samples say is for whoever uses them, and is read strictly there."""
-    fields = cbor.decode(payload)
+    fields = cbor.decode_exact(payload)
     t0 = fields.get(5) if type(fields) is dict else None
     return cbor.take_uint(t0, "t0", TIME_MS_MAX)

@@ -109,11 +109,8 @@ class Keyring:
             raise Refused(_BAD_KEY, f"statement {signed.index} is no organisation key")
         self._check_possession(key, encoded(["hp-possession-org", record[4]]), record[5])
         keys = self._keys_of_operator(signed)
-        if (
-            not self._operator
-            and role == "operator"
-            and (signed.org, signed.device) == (name, None)
-        ):
+        of_itself = (signed.org, signed.device) == (name, None)
+        if not self._operator and role == "operator" and of_itself:
             keys = [key]
         self._check_signature(signed, keys)
         if signed.subject != name:

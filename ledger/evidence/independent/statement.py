@@ -12,13 +12,12 @@ from ledger.evidence.independent.canonical import Refused, decoded, encoded, fie
 from ledger.evidence.independent.keys import Key
 
 SEGMENT, GAP, TRIP, DEVICE_KEY, ORG_KEY, BINDING = 1, 2, 3, 11, 12, 17
-TYPES = dict(
-    enumerate(
-        "hp-seg hp-gap hp-trip hp-mile hp-way hp-con hp-set hp-claim hp-grant hp-rev hp-dev hp-org "
-        "hp-erase hp-acc hp-time hp-comm hp-bind hp-decl hp-trust".split(),
-        start=1,
-    )
+_TYPE_TEXTS = (
+    "hp-seg hp-gap hp-trip hp-mile hp-way hp-con hp-set hp-claim hp-grant hp-rev hp-dev hp-org "
+    "hp-erase hp-acc hp-time hp-comm hp-bind hp-decl hp-trust"
 )
+TYPES = dict(enumerate(_TYPE_TEXTS.split(), start=1))
+"""Type text by kind."""
 
 _CODE = "malformed-statement"
 _ISSUER = re.compile(r"hp:([a-z0-9][a-z0-9-]{0,62})(?:/([a-z0-9][a-z0-9-]{0,62}))?")
