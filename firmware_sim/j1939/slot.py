@@ -18,7 +18,10 @@ def raw_of(parameter: Parameter, value: float | str) -> int | None:
     """The raw value nearest to ``value``; None when the parameter can't say it."""
     if isinstance(value, str):
         return (parameter.codes or {}).get(value)
-    raw = round((value - parameter.offset) / parameter.scale)
+    steps = (value - parameter.offset) / parameter.scale
+    if not -1 < steps < valid_max(parameter.bits) + 1:
+        return None
+    raw = round(steps)
     return raw if 0 <= raw <= valid_max(parameter.bits) else None
 
 

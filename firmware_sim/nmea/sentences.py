@@ -17,6 +17,7 @@ _MINUTE_DECIMALS = 7
 _PER_MINUTE = 10**_MINUTE_DECIMALS
 _GSA_DIMENSIONS = {"TWO_D": 2, "THREE_D": 3}
 _GSA_SATELLITES = 12
+_NUMBER_MAX = 1e6
 
 
 def sentence(body: str) -> bytes:
@@ -84,4 +85,6 @@ def _degrees_and_minutes(angle: float, degree_digits: int) -> str:
 
 def _number(values: Mapping[str, Value], path: str, decimals: int, factor: float = 1.0) -> str:
     value = values.get(path)
-    return f"{value * factor:.{decimals}f}" if isinstance(value, float) else ""
+    if not isinstance(value, float) or abs(value) >= _NUMBER_MAX:
+        return ""
+    return f"{value * factor:.{decimals}f}"

@@ -5,8 +5,12 @@ from pathlib import Path
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from firmware_sim.bench.moments import moments, start_ms
+from firmware_sim.bench.socketcand import frame_message
 from firmware_sim.drives import DriveUnreadable, FrameDrive, open_drive, seconds_with_data
 from tests.firmware_sim import recordings
+
+NOW_MS = 1_700_000_000_000
 
 EXCERPTS = [
     path.read_bytes()[:3_000]
@@ -46,6 +50,8 @@ def read_all(content: bytes) -> None:
         items = list(drive.frames()) if isinstance(drive, FrameDrive) else list(drive.records())
         assert len(items) == drive.facts.items
         assert len(seconds_with_data(drive)) <= drive.facts.seconds
+        for moment in moments(drive, start_ms(drive.facts, NOW_MS), fill_in=True):
+            assert moment.frame is None or frame_message(moment.frame).endswith(b" >")
 
 
 @settings(max_examples=200, deadline=None)
