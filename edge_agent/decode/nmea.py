@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
-import pynmeagps  # type: ignore[import-untyped]
+import pynmeagps
 from pynmeagps import NMEAReader
 
 from edge_agent.observation import Observation, Reading

@@ -22,6 +22,10 @@ PLANTED = {
         for module in ("merkle", "multiproof", "tiles", "note", "checkpoint", "signing")
         for imported in ("schemas", "ledger.leaf", "os")
     ],
+    "independent": [
+        ("ledger.evidence.independent", imported)
+        for imported in ("schemas.errors", "ledger.merkle", "ledger.evidence.file", "cryptography")
+    ],
     "agent": [("edge_agent", "exchange"), ("edge_agent", "firmware_sim")],
     "agent-lean": [
         ("edge_agent", name)
