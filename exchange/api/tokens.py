@@ -11,6 +11,7 @@ from exchange.errors import ExchangeRefusal
 LIFETIME_S = 600
 LEEWAY_S = 5
 _TYPE = "at+jwt"
+_ALGORITHM = "ES256"
 
 
 class TokenRefused(ExchangeRefusal):
@@ -21,21 +22,14 @@ class TokenRefused(ExchangeRefusal):
 class Tokens:
     """Issues and reads access tokens; ``now_s`` is UTC in whole seconds since 1970."""
 
-    key: jwk.ECKey | jwk.OKPKey
+    key: jwk.ECKey
     issuer: str
     now_s: Callable[[], int]
 
     @classmethod
     def from_pem(cls, pem: bytes, issuer: str, now_s: Callable[[], int]) -> "Tokens":
-        """Read the token key (P-256 or Ed25519); ``ValueError`` for another kind of key."""
-        key = jwk.import_key(pem)
-        if not isinstance(key, jwk.ECKey | jwk.OKPKey):
-            raise ValueError("the token key is neither an EC nor an Ed25519 key")
-        return cls(key, issuer, now_s)
-
-    @property
-    def _algorithm(self) -> str:
-        return "ES256" if isinstance(self.key, jwk.ECKey) else "Ed25519"
+        """Read the token key, which is on P-256; ``ValueError`` for another kind of key."""
+        return cls(jwk.ECKey.import_key(pem), issuer, now_s)
 
     @property
     def _audience(self) -> str:
@@ -52,8 +46,8 @@ class Tokens:
             "iat": now,
             "exp": now + LIFETIME_S,
         }
-        header = {"alg": self._algorithm, "typ": _TYPE}
-        return jwt.encode(header, claims, self.key, algorithms=[self._algorithm])
+        header = {"alg": _ALGORITHM, "typ": _TYPE}
+        return jwt.encode(header, claims, self.key, algorithms=[_ALGORITHM])
 
     def client_of(self, token: str) -> str:
         """The client that a token was issued to; ``TokenRefused`` for one that is not ours."""
@@ -66,7 +60,7 @@ class Tokens:
             exp={"essential": True},
         )
         try:
-            read = jwt.decode(token, self.key, algorithms=[self._algorithm])
+            read = jwt.decode(token, self.key, algorithms=[_ALGORITHM])
             registry.validate(read.claims)
         except (JoseError, ValueError):
             raise TokenRefused(

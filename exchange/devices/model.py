@@ -43,6 +43,7 @@ def read_admission(
     key = device_key.decode(key_statement.payload, origin)
     _agree(key.carrier == carrier, "the device record names another carrier")
     _agree(key_statement.header.subject == key.device, "the device record's subject differs")
+    check_storable(key.note)
     binding_statement = signed_by(binding_raw, Kind.BINDING, carrier, origin, carrier_keys)
     bound = binding.decode(binding_statement.payload)
     _agree(bound.device == key.device, "the binding names another device")
@@ -75,6 +76,7 @@ def signed_by(
         raise StatementRefused(
             Reason.UNKNOWN_ISSUER, f"issued by {header.issuer}, sent by hp:{organisation}"
         )
+    check_storable(header.subject)
     named = [key for key in keys if key.kid == header.kid and key.alg == header.alg]
     if not named:
         raise StatementRefused(
@@ -88,6 +90,12 @@ def signed_by(
         return statement
     verify(statement, named[-1])
     return statement
+
+
+def check_storable(*texts: str) -> None:
+    """``StatementRefused(malformed)`` for a text with NUL, which no database column holds."""
+    if any("\x00" in text for text in texts):
+        raise StatementRefused(Reason.MALFORMED, "a text with a NUL character")
 
 
 def _agree(agreed: bool, detail: str) -> None:

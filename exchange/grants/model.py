@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from exchange.devices.model import signed_by
+from exchange.devices.model import check_storable, signed_by
 from exchange.errors import ExchangeRefusal
 from schemas.cose.keys import PublicKey
 from schemas.cose.sign1 import Statement
@@ -72,6 +72,7 @@ def read_grant(
     granted = grant.decode(statement.payload)
     if statement.header.subject != granted.grantee:
         raise StatementRefused(Reason.MALFORMED, "the grant's subject is not its grantee")
+    check_storable(granted.legal_basis, *granted.vehicles, *(granted.fields or ()))
     if ANY_VEHICLE in granted.vehicles and granted.vehicles != (ANY_VEHICLE,):
         raise GrantRefused("A grant names its vehicles or all of them with *, not both.")
     if granted.expires_ms <= now_ms:

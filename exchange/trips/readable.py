@@ -49,7 +49,7 @@ class TripPlace:
 
 _NEWEST = sql.SQL(
     """
-    SELECT t.index, t.carrier, t.vehicle, t.start_ms, t.end_ms FROM trip t
+    SELECT t.index, t.carrier, t.vehicle, t.start_ms, t.end_ms, false AS driver_class FROM trip t
     WHERE t.index < %(size)s
       AND (t.superseded_index IS NULL OR t.superseded_index >= %(size)s) AND {}
     """

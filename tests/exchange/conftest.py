@@ -4,6 +4,7 @@
 ``empty_postgres``   the same without migrations
 ``nats``             the running broker: URL, user and password of the exchange's account, MQTT
                      address, CA file; streams are deleted after the test
+``world``            an exchange's API on a fresh database, with everyone around it
 ``postgres_server``, ``nats_server``, ``exchange_directory``   the session's servers, directory
 """
 
@@ -27,6 +28,7 @@ from exchange.embedded.postgres_cluster import RUNTIME_ROLE
 from exchange.kept_ports import Ports, keep_ports
 from exchange.settings import Settings
 from exchange.store.database import migrate
+from tests.exchange.world import World, running
 
 
 @dataclass(frozen=True)
@@ -70,6 +72,12 @@ def migrated_template(postgres_server: EmbeddedPostgres) -> str:
 def postgres(postgres_server: EmbeddedPostgres, migrated_template: str) -> Iterator[str]:
     with fresh_database(postgres_server, migrated_template) as url:
         yield url
+
+
+@pytest.fixture
+def world(postgres: str, exchange_directory: Directory, tmp_path: Path) -> Iterator[World]:
+    with running(exchange_directory, postgres, tmp_path / "fence") as made:
+        yield made
 
 
 @pytest.fixture
