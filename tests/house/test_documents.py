@@ -2,10 +2,12 @@
 
 import re
 import xml.etree.ElementTree as ElementTree
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
 
+from edge_agent.configuration import Configuration
 from exchange.api import problems
 from exchange.settings import Settings
 from ledger.evidence.reasons import Code
@@ -16,6 +18,7 @@ PAGES = sorted(
     for path in [*ROOT.glob("*.md"), *ROOT.rglob("docs/**/*.md"), *ROOT.rglob("tests/**/*.md")]
     if ".venv" not in path.parts
 )
+ROOMS = ("schemas", "ledger", "edge_agent", "exchange", "firmware_sim", "haulproof")
 DECISIONS = sorted((ROOT / "docs" / "adr").glob("[0-9]*.md"))
 CODE_BLOCK = re.compile(r"^```.*?^```", flags=re.MULTILINE | re.DOTALL)
 
@@ -98,6 +101,16 @@ def test_every_page_is_reached_from_the_readme() -> None:
     assert [str(page.relative_to(ROOT)) for page in in_docs if page not in reached] == []
 
 
+def test_every_page_and_decision_that_the_code_names_exists() -> None:
+    sources = [path for room in ROOMS for path in (ROOT / room).rglob("*.*") if path.is_file()]
+    texts = [path.read_text() for path in sources if path.suffix in {".py", ".sql", ".cddl"}]
+    pages = {page for text in texts for page in re.findall(r"docs/[\w/-]+\.md", text)}
+    numbers = {number for text in texts for number in re.findall(r"\bADR (\d{4})\b", text)}
+
+    assert [page for page in sorted(pages) if not (ROOT / page).is_file()] == []
+    assert numbers - {path.name[:4] for path in DECISIONS} == set()
+
+
 def codes_in(page: str) -> set[str]:
     """Everything that stands in the first column of a page's tables as code."""
     rows = re.findall(r"^\| (`[^|]+) \|", (ROOT / "docs" / page).read_text(), flags=re.MULTILINE)
@@ -106,6 +119,12 @@ def codes_in(page: str) -> set[str]:
 
 def test_every_setting_is_documented() -> None:
     assert set(Settings.model_fields) <= codes_in("run-an-exchange.md")
+
+
+def test_every_setting_of_the_agent_is_documented() -> None:
+    names = {field.name for field in fields(Configuration)}
+
+    assert names <= codes_in("install-on-a-truck.md")
 
 
 def test_every_problem_is_documented() -> None:
