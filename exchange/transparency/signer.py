@@ -15,14 +15,15 @@ import signal
 import threading
 import time
 from collections.abc import Callable
-from typing import Any
+from pathlib import Path
+from typing import Any, Protocol
 
 import psycopg
 import structlog
 from psycopg import Connection
 
-from exchange.directory import Directory, existing_directory
-from exchange.readiness import tell_ready
+from exchange.directory import existing_directory
+from exchange.readiness import tell_ready, tell_unfit
 from exchange.settings import Settings
 from exchange.store.database import connect
 from exchange.transparency import repository
@@ -41,6 +42,17 @@ log = structlog.get_logger("signer")
 
 class FenceRolledBack(SigningRefused):
     """The history holds a newer checkpoint than the fence."""
+
+
+class SigningPlace(Protocol):
+    """Where fence and log key are kept; an exchange's ``Directory`` is one."""
+
+    @property
+    def fence(self) -> Path:
+        """The fence file."""
+
+    def log_signer(self) -> NoteSigner:
+        """The log's key."""
 
 
 class LogSigner:
@@ -105,7 +117,7 @@ def run(settings: Settings) -> int:
 
 def follow(
     conn: Connection[Any],
-    directory: Directory,
+    place: SigningPlace,
     interval_s: float,
     stop: threading.Event,
     clock: Callable[[], float] = time.monotonic,
@@ -114,11 +126,11 @@ def follow(
 
     ``conn`` is in autocommit mode. Raises ``psycopg.OperationalError`` when the database is away.
     """
-    tell_ready()
     while not repository.try_signer_lock(conn):
+        tell_ready()  # another signer does the work
         if stop.wait(_AGAIN_AFTER_S):
             return
-    signer = LogSigner(conn, FileFence(directory.fence), directory.log_signer())
+    signer = LogSigner(conn, FileFence(place.fence), place.log_signer())
     signed_size, next_at = -1, 0.0
     while not stop.is_set():
         if clock() >= next_at and repository.head(conn).size != signed_size:
@@ -144,6 +156,7 @@ def _guarded_turn(conn: Connection[Any], signer: LogSigner) -> Published | None:
         _tell(conn, SignerPhase.STOPPED, f"The fence cannot be used: {error}. It is tried again.")
         return None
     _tell(conn, SignerPhase.SIGNING, "")
+    tell_ready()
     return published
 
 
@@ -154,6 +167,7 @@ def _tell(conn: Connection[Any], phase: SignerPhase, detail: str) -> None:
     repository.save_signer_state(conn, phase, detail)
     if phase is SignerPhase.STOPPED:
         log.error("nothing-is-signed", detail=detail)
+        tell_unfit(detail)
     else:
         log.info("signing")
 

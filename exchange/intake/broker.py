@@ -1,0 +1,143 @@
+"""NATS as intake uses it: a durable pull consumer on the stream of what devices publish.
+
+The one file of intake that knows the client library. Subjects are MQTT topics with dots. Nothing is
+acknowledged here by itself: the stream keeps a message until intake says that it is committed or
+kept aside.
+"""
+
+import time
+from collections.abc import Sequence
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+
+import nats
+from nats.aio.client import Client
+from nats.aio.msg import Msg
+from nats.errors import Error as BrokerError
+from nats.js import JetStreamContext
+from nats.js.api import (
+    AckPolicy,
+    ConsumerConfig,
+    DiscardPolicy,
+    RetentionPolicy,
+    StorageType,
+    StreamConfig,
+)
+from nats.js.errors import BadRequestError
+
+from exchange.intake.model import Message
+from exchange.intake.receipts import Answer
+
+STREAM = "HP_SEG"
+SUBJECTS = "hp.v1.*.*.seg"
+CONSUMER = "intake"
+
+_ACK_WAIT_S = 60
+_UNACKED_MAX = 65_536
+_IDLE_S = 1.0
+_PENDING_BYTES = 64 * 1024 * 1024
+_ACK_TOKENS = 9
+_TIMESTAMP_TOKEN = 7
+"""Of ``$JS.ACK.<stream>.<consumer>.<delivered>.<seq>.<seq>.<ns>.<pending>``."""
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+__all__ = ["BrokerError", "SegmentQueue", "connect"]
+
+
+async def connect(url: str, user: str, password: str) -> Client:
+    """A connection that comes back by itself; ``BrokerError`` or ``OSError`` when there is none."""
+    return await nats.connect(
+        url,
+        user=user or None,
+        password=password or None,
+        name="haulproof intake",
+        max_reconnect_attempts=-1,
+        reconnect_time_wait=0.2,
+        error_cb=_ignore,
+    )
+
+
+class SegmentQueue:
+    """The messages of devices that no worker has taken yet."""
+
+    def __init__(self, client: Client) -> None:
+        self._client = client
+        self._pull: JetStreamContext.PullSubscription | None = None
+
+    async def open(self, stream_bytes_max: int) -> None:
+        """Make stream and consumer if they are missing, and attach to them."""
+        await self.close()
+        jetstream = self._client.jetstream()
+        stream = StreamConfig(
+            name=STREAM,
+            subjects=[SUBJECTS],
+            storage=StorageType.FILE,
+            retention=RetentionPolicy.WORK_QUEUE,
+            discard=DiscardPolicy.NEW,
+            max_bytes=stream_bytes_max,
+        )
+        try:
+            await jetstream.add_stream(stream)
+        except BadRequestError:  # it exists with another limit
+            await jetstream.update_stream(stream)
+        consumer = ConsumerConfig(
+            durable_name=CONSUMER,
+            ack_policy=AckPolicy.EXPLICIT,
+            ack_wait=_ACK_WAIT_S,
+            max_ack_pending=_UNACKED_MAX,
+        )
+        await jetstream.add_consumer(STREAM, consumer)
+        self._pull = await jetstream.pull_subscribe_bind(
+            CONSUMER, STREAM, pending_bytes_limit=_PENDING_BYTES
+        )
+
+    async def close(self) -> None:
+        """Stop asking for messages; those in hand come again after the acknowledgement wait."""
+        if self._pull is not None:
+            with suppress(BrokerError):
+                await self._pull.unsubscribe()
+            self._pull = None
+
+    async def next_batch(self, messages_max: int, age_s: float) -> list[Message]:
+        """Up to ``messages_max`` messages, at most ``age_s`` after the first; none when idle."""
+        pull = self._pull
+        if pull is None:
+            raise BrokerError("nats: the queue is not open")
+        try:
+            taken = await pull.fetch(1, timeout=_IDLE_S)
+        except TimeoutError:
+            return []
+        deadline = time.monotonic() + age_s
+        while len(taken) < messages_max and (left := deadline - time.monotonic()) > 0:
+            try:
+                taken += await pull.fetch(messages_max - len(taken), timeout=max(left, 0.001))
+            except TimeoutError:
+                break
+        return [_message(one) for one in taken]
+
+    async def acknowledge(self, messages: Sequence[Message]) -> None:
+        """Let the stream forget messages that are committed or kept aside."""
+        for message in messages:
+            if isinstance(message.token, str):
+                await self._client.publish(message.token)
+
+    async def answer(self, answers: Sequence[Answer]) -> None:
+        """Publish to devices; one that is not connected misses it and will ask again."""
+        for answer in answers:
+            await self._client.publish(answer.topic.replace("/", "."), answer.payload)
+
+
+def _message(one: Msg) -> Message:
+    return Message(one.subject.replace(".", "/"), one.data, _stored_at(one), one.reply)
+
+
+def _stored_at(one: Msg) -> datetime:
+    """When the stream stored the message."""
+    tokens = one.reply.split(".")
+    if len(tokens) == _ACK_TOKENS:
+        return _EPOCH + timedelta(microseconds=int(tokens[_TIMESTAMP_TOKEN]) // 1000)
+    return one.metadata.timestamp
+
+
+async def _ignore(error: Exception) -> None:
+    """Reconnecting is the client's own business; what it means for us shows in our calls."""

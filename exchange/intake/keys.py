@@ -1,0 +1,41 @@
+"""The device keys that a worker knows, as of one key epoch."""
+
+from collections.abc import Collection
+from typing import Any
+
+from psycopg import Connection
+
+from exchange.devices.repository import device_keys
+from exchange.intake.verification import Device, DeviceKey
+from exchange.transparency.repository import key_epoch
+from schemas.cose.keys import PublicKey
+
+_DEVICES_MAX = 100_000
+
+
+class KeyRing:
+    """Keys of devices met so far; forgets them all when the epoch moves."""
+
+    def __init__(self) -> None:
+        self.known: dict[Device, list[DeviceKey]] = {}
+        self.epoch = -1
+
+    def learn(self, conn: Connection[Any], devices: Collection[Device]) -> int:
+        """Make the keys of these devices known; returns the epoch that they are of.
+
+        The epoch is read before the keys: what changes in between moves it, and the batch that
+        sees another one under the head's lock is judged again.
+        """
+        epoch = key_epoch(conn)
+        if epoch != self.epoch or len(self.known) > _DEVICES_MAX:
+            self.known.clear()
+            self.epoch = epoch
+        missing = [device for device in set(devices) if device not in self.known]
+        if missing:
+            found = device_keys(conn, missing)
+            for device in missing:
+                self.known[device] = [
+                    DeviceKey(PublicKey.from_cose_key(row.cose_key), row.revoked_index is not None)
+                    for row in found.get(device, ())
+                ]
+        return epoch

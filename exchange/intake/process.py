@@ -1,0 +1,84 @@
+"""The intake process: waits for database and broker, then one worker until it is told to stop."""
+
+import asyncio
+import signal
+
+import psycopg
+import stamina
+
+from exchange.directory import existing_directory
+from exchange.intake.broker import BrokerError, SegmentQueue
+from exchange.intake.broker import connect as connect_broker
+from exchange.intake.pipeline import Intake, Limits
+from exchange.settings import Settings
+from exchange.store.database import check_durability, connect
+
+
+def run(settings: Settings) -> int:
+    """One intake process: until SIGTERM or SIGINT, through absences of database and broker."""
+    asyncio.run(_run(settings))
+    return 0
+
+
+async def serve(settings: Settings, stop: asyncio.Event) -> None:
+    """One worker in this process until ``stop``; what ``run`` and the bench do."""
+    directory = existing_directory(settings.dir)
+    await _check_store(settings, stop)
+    if stop.is_set():
+        return
+    retries = stamina.retry_context(
+        on=lambda error: isinstance(error, (BrokerError, OSError)) and not stop.is_set(),
+        attempts=None,
+        timeout=None,
+        wait_max=2.0,
+        wait_jitter=0.1,
+    )
+    async for attempt in retries:
+        with attempt:
+            client = await connect_broker(
+                settings.nats_url, settings.nats_user, settings.nats_password
+            )
+    intake = Intake(
+        SegmentQueue(client),
+        lambda: connect(settings),
+        origin=directory.origin or "",
+        organisation=settings.organisation,
+        signer=directory.exchange_signer(),
+        limits=Limits(
+            settings.batch_messages_max,
+            settings.batch_age_ms / 1000,
+            settings.ack_interval_s,
+            settings.stream_bytes_max,
+        ),
+    )
+    try:
+        await intake.run(stop)
+    finally:
+        await client.close()
+
+
+async def _run(settings: Settings) -> None:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    await serve(settings, stop)
+
+
+async def _check_store(settings: Settings, stop: asyncio.Event) -> None:
+    """Wait for the database; ``StoreUnfit`` when it may lose what it commits."""
+
+    def check() -> None:
+        with connect(settings) as conn:
+            check_durability(conn)
+
+    retries = stamina.retry_context(
+        on=lambda error: isinstance(error, psycopg.OperationalError) and not stop.is_set(),
+        attempts=None,
+        timeout=None,
+        wait_max=2.0,
+        wait_jitter=0.1,
+    )
+    async for attempt in retries:
+        with attempt:
+            await asyncio.to_thread(check)
