@@ -1,6 +1,6 @@
 """Whether each device sat in its vehicle when it spoke of it, by the carrier's word."""
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 
 from ledger.evidence.reasons import Code, Findings
 from ledger.evidence.signatures import Reading, Signed
@@ -26,20 +26,24 @@ def check_bindings(signed: Signed, findings: Findings) -> None:
             )
 
 
-def _is_bound(reading: Reading, records: Iterable[Binding]) -> bool:
-    for record in records:
-        if record.covers(reading.at_ms):
-            return True
-        if reading.at_ms < record.from_ms <= _last_ms(reading):
-            return True
-    return False
+def _is_bound(reading: Reading, records: Sequence[Binding]) -> bool:
+    if any(record.covers(reading.at_ms) for record in records):
+        return True
+    begin, end = _span(reading)
+    return any(
+        record.from_ms <= end and (record.to_ms is None or begin < record.to_ms)
+        for record in records
+    )
 
 
-def _last_ms(reading: Reading) -> int:
-    """The reading's last moment; its first one where that cannot be read."""
+def _span(reading: Reading) -> tuple[int, int]:
+    """First and last moment of samples and events, or of a gap; t0 alone where unreadable."""
     try:
         if reading.kind is Kind.GAP:
-            return gap.decode(reading.payload).to_ms
-        return reading.at_ms + sample_offsets_ms(read_segment(reading.payload).block)[-1]
+            return reading.at_ms, gap.decode(reading.payload).to_ms
+        segment = read_segment(reading.payload)
+        offsets = [0, sample_offsets_ms(segment.block)[-1]]
     except StatementRefused:
-        return reading.at_ms
+        return reading.at_ms, reading.at_ms
+    offsets += [event.offset_ms for event in segment.events]
+    return reading.at_ms + min(offsets), reading.at_ms + max(offsets)

@@ -61,6 +61,9 @@ def _check_provenance(evidence: Evidence, record: Trip, signed: Signed, findings
         )
     if not set(provenance.bindings) <= {index for index, _, _ in signed.bindings}:
         findings.add(Code.PROVENANCE_MISMATCH, "a binding that the trip cites is not in the file")
+    indices = {statement.index for statement in evidence.statements}
+    if provenance.watermark is not None and provenance.watermark[0] not in indices:
+        findings.add(Code.PROVENANCE_MISMATCH, "the watermark that ended the trip is not there")
     content = record.content
     if any(
         (reading.carrier, reading.vehicle) != (content.carrier, content.vehicle)

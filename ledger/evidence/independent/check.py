@@ -37,9 +37,9 @@ _UNREADABLE = "malformed"
 def independent_verify(data: bytes, policy_text: str) -> dict[str, Any]:
     """Judge a file. Never raises on hostile bytes.
 
-    The result: ``readable`` (else the file is no evidence file), ``reasons`` (codes; empty when no
-    rule is broken), ``details`` (a sentence for each), ``unchecked_suites`` (names of suites whose
-    signatures this implementation took on trust) and ``verified`` (no reason, nothing unchecked),
+    The result: ``readable`` (else the file is no evidence file), ``verified`` (no rule was found
+    broken), ``reasons`` (codes), ``details`` (a sentence for each), ``unchecked_suites`` (names of
+    suites whose signatures this implementation had to take on trust: to be told with any verdict),
     ``kind``, ``statements``, ``log_size``, ``log_origin``.
     """
     result: dict[str, Any] = {
@@ -60,7 +60,7 @@ def independent_verify(data: bytes, policy_text: str) -> dict[str, Any]:
         return result
     result.update(kind=_FORMS[items[2]], statements=len(items[3]))
     _Judgement(result).judge(items, policy_text)
-    result["verified"] = not result["reasons"] and not result["unchecked_suites"]
+    result["verified"] = not result["reasons"]
     return result
 
 
@@ -158,7 +158,8 @@ class _Judgement:
             code = "unexpected-statement" if TRIP in kinds else "missing-statement"
             self._note(Refused(code, f"the file holds {kinds.count(TRIP)} trips, not one"))
         elif form == "full" and keyring.trips:
-            self._try(lambda: _check_provenance(keyring, thresholds))
+            indices = {signed.index for signed in read}
+            self._try(lambda: _check_provenance(keyring, thresholds, indices))
 
 
 def _check_tree(committed: list[Any], proof: list[bytes], claim: Claim) -> None:
@@ -166,7 +167,7 @@ def _check_tree(committed: list[Any], proof: list[bytes], claim: Claim) -> None:
     check_tree(leaves, claim.size, proof, claim.root)
 
 
-def _check_provenance(keyring: Keyring, thresholds: bytes) -> None:
+def _check_provenance(keyring: Keyring, thresholds: bytes, indices: set[int]) -> None:
     code = "provenance-mismatch"
     trip = keyring.trips[0]
     if [reading.index for reading in keyring.readings] != trip.inputs:
@@ -175,6 +176,8 @@ def _check_provenance(keyring: Keyring, thresholds: bytes) -> None:
         raise Refused(code, "the trip was derived from other segments at these indices")
     if not set(trip.bindings) <= {binding.index for binding in keyring.bindings}:
         raise Refused(code, "a binding that the trip cites is not in the file")
+    if trip.watermark is not None and trip.watermark not in indices:
+        raise Refused(code, "the watermark that ended the trip is not in the file")
     owners = {(reading.org, reading.subject) for reading in keyring.readings}
     if owners - {(trip.carrier, trip.vehicle)}:
         raise Refused(code, "the trip and a segment are of different vehicles")

@@ -46,6 +46,7 @@ class TripRead:
     inputs: list[int]
     digests: bytes
     bindings: list[int]
+    watermark: int | None
 
 
 class Keyring:
@@ -94,7 +95,7 @@ class Keyring:
             named = (reading.org, reading.device, reading.subject)
             if not any(
                 named == (bound.carrier, bound.device, bound.vehicle)
-                and bound.from_ms <= max(begin, end)
+                and bound.from_ms <= end
                 and (bound.to_ms is None or begin < bound.to_ms)
                 for bound in self.bindings
             ):
@@ -165,6 +166,7 @@ class Keyring:
                 inputs=_summed(provenance[3]),
                 digests=provenance[4],
                 bindings=_summed(provenance[7]),
+                watermark=provenance[8][0] if 8 in provenance else None,
             )
         )
 
@@ -197,9 +199,12 @@ class Keyring:
 
 def _is_trip(content: dict[Any, Any], provenance: dict[Any, Any]) -> bool:
     steps = [provenance.get(3), provenance.get(7)]
+    watermark = provenance.get(8, [0, 0])
     return (
         [type(content.get(key)) for key in (2, 3, 5)] == [str, str, bytes]
         and type(provenance.get(4)) is bytes
+        and type(watermark) is list
+        and [type(item) for item in watermark] == [int, int]
         and all(type(one) is list and all(type(step) is int for step in one) for one in steps)
     )
 

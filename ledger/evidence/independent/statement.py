@@ -97,7 +97,7 @@ def read_payload(
 
 
 def time_span(signed: Signed) -> tuple[int, int]:
-    """First and last moment of a segment or gap, UTC ms; ``Refused(malformed-statement)``."""
+    """First and last moment, events included, in UTC ms; ``Refused(malformed-statement)``."""
     payload = decoded(signed.payload, _CODE, f"the payload of statement {signed.index}")
     if type(payload) is not dict or type(payload.get(5)) is not int or payload[5] < 0:
         raise Refused(_CODE, f"statement {signed.index} has no time")
@@ -105,18 +105,20 @@ def time_span(signed: Signed) -> tuple[int, int]:
         if type(payload.get(6)) is not int:
             raise Refused(_CODE, f"statement {signed.index} is a gap without an end")
         return payload[5], payload[6]
-    return payload[5], payload[5] + _length_ms(payload.get(6))
+    offsets = [0, *_offsets_ms(payload.get(6), payload.get(7))]
+    return payload[5] + min(offsets), payload[5] + max(offsets)
 
 
-def _length_ms(samples: Any) -> int:
-    """Milliseconds from the first sample to the last; 0 where that cannot be read."""
+def _offsets_ms(samples: Any, events: Any) -> list[int]:
+    """Offsets of the last sample and of the events; none where they cannot be read."""
     try:
         data = zlib.decompressobj(-15).decompress(samples, _INFLATED_MAX)
         n, time, _ = cbor2.loads(data)
-        return int((n - 1) * time if type(time) is int else _last_value(*time))
+        last = (n - 1) * time if type(time) is int else _last_value(*time)
+        return [int(last), *(int(event[0]) for event in events)]
     except Exception:
         # The samples are not what is verified here; unread, the segment counts by its start alone.
-        return 0
+        return []
 
 
 def _last_value(first: int, deltas: Any) -> int:

@@ -27,6 +27,7 @@ def test_an_honest_file_verifies(kind: str) -> None:
     result = independent_verify(_FILES[kind], _POLICY)
 
     assert result["verified"], result
+    assert result["unchecked_suites"] == []
     assert result["kind"] == kind
     assert (result["log_size"], result["log_origin"]) == (19, "log.example/haulproof-test")
 
@@ -41,14 +42,13 @@ def test_a_forgery_is_refused_for_the_same_reason(maker: Maker) -> None:
     assert forgery.code in result["reasons"], result
 
 
-def test_a_suite_that_cannot_be_checked_is_named_and_nothing_is_called_verified() -> None:
+def test_a_suite_that_cannot_be_checked_is_named() -> None:
     mixed = drive(Keys(exchange=ml_dsa_44(5)))
 
     result = independent_verify(mixed.full_file(), mixed.world.policy_text().decode())
 
     assert result["reasons"] == []
     assert result["unchecked_suites"] == ["ML-DSA-44"]
-    assert not result["verified"]
 
 
 def _with_checksum(data: bytes) -> bytes:

@@ -1,6 +1,6 @@
 """Verification: honest files of every form pass, and nothing else does."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from hashlib import sha256
 
@@ -9,12 +9,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ledger.evidence.file import EvidenceUnreadable, Form, decode, encode
+from ledger.evidence.independent import independent_verify
 from ledger.evidence.reasons import Code
 from ledger.evidence.report import Report
 from ledger.evidence.verify import verify_evidence
 from ledger.note import NoteSignature, format_note, parse_note
 from ledger.policy import Policy, parse_policy
+from schemas.columns import encode_column
 from schemas.kinds import Kind
+from schemas.segment import Block, SegmentEvent, encode_segment, read_segment
 from tests.ledger.evidence.forgeries import FORGERIES, Maker
 from tests.ledger.evidence.world import (
     T0,
@@ -161,14 +164,49 @@ def test_a_binding_covers_up_to_its_end() -> None:
     assert not _with_binding(to_ms=T0).verified
 
 
-def _with_binding(from_ms: int = 0, to_ms: int | None = None) -> Report:
+def test_an_event_within_the_binding_is_of_the_vehicle() -> None:
+    """What derivation reads is what verification binds: samples and events."""
+    assert _with_binding(from_ms=T0 + 3_500, event_offset_ms=3_500).verified
+    assert _with_binding(to_ms=T0, event_offset_ms=-1).verified
+
+
+def test_both_verifiers_read_irregular_times() -> None:
+    for from_ms, bound in ((T0 + 2_500, True), (T0 + 2_501, False)):
+        data, policy = _bound_file(from_ms, None, None, offsets=(0, 1_000, 2_500))
+        assert verify_evidence(data, parse_policy(policy)).verified is bound
+        assert independent_verify(data, policy.decode())["verified"] is bound
+
+
+def _with_binding(
+    from_ms: int = 0, to_ms: int | None = None, event_offset_ms: int | None = None
+) -> Report:
+    data, policy = _bound_file(from_ms, to_ms, event_offset_ms)
+    report = verify_evidence(data, parse_policy(policy))
+    assert independent_verify(data, policy.decode())["verified"] is report.verified
+    return report
+
+
+def _bound_file(
+    from_ms: int,
+    to_ms: int | None,
+    event_offset_ms: int | None,
+    offsets: Sequence[int] = (),
+) -> tuple[bytes, bytes]:
+    """A file of one segment of 4 s from T0, and the policy for it."""
     drive_ = drive()
-    world = drive_.world
+    world, keys = drive_.world, drive_.world.keys
     payload = binding_payload(from_ms=from_ms, to_ms=to_ms)
-    binding = world.put(world.keys.carrier, Kind.BINDING, "hp:acme", VEHICLE, payload)
-    segment = drive_.readings[0]
+    binding = world.put(keys.carrier, Kind.BINDING, "hp:acme", VEHICLE, payload)
+    read = read_segment(segment_payload(9, T0))
+    if event_offset_ms is not None:
+        read = replace(read, events=(SegmentEvent(event_offset_ms, 2),))
+    if offsets:
+        block = Block(len(offsets), None, encode_column(offsets), {})
+        read = replace(read, block=block)
+    signed = encode_segment(read)
+    segment = world.put(keys.device, Kind.SEGMENT, "hp:acme/dev-1", VEHICLE, signed)
     data = world.evidence(Form.SEGMENTS, [*drive_.keys, segment, binding])
-    return verify_evidence(data, world.policy())
+    return data, world.policy_text()
 
 
 def test_a_binding_that_the_trip_does_not_cite_does_no_harm() -> None:

@@ -230,6 +230,7 @@ def trip_payload(
     bindings: Sequence[int],
     thresholds: bytes = THRESHOLDS,
     vehicle: str = VEHICLE,
+    watermark: tuple[int, int] | None = None,
 ) -> bytes:
     digests = [sign1.parse(world.raw(index)).digest for index in inputs]
     provenance = Provenance(
@@ -239,6 +240,7 @@ def trip_payload(
         digests=group_digests(digests),
         faults=(),
         bindings=tuple(bindings),
+        watermark=watermark,
     )
     return Trip(trip_content(sha256(thresholds).digest(), vehicle), provenance, SALT).encode()
 

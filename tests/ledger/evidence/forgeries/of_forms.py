@@ -109,6 +109,16 @@ def a_trip_that_cites_a_binding_that_the_file_lacks() -> Forgery:
 
 
 @forgery
+def a_trip_that_cites_a_watermark_that_the_file_lacks() -> Forgery:
+    return _trip_of(
+        lambda honest: trip_payload(
+            honest.world, honest.readings, [honest.binding], watermark=(5, T0)
+        ),
+        Code.PROVENANCE_MISMATCH,
+    )
+
+
+@forgery
 def a_trip_derived_with_other_thresholds() -> Forgery:
     return _trip_of(
         lambda honest: trip_payload(
