@@ -51,6 +51,17 @@ COMMANDS: dict[str, Command] = {
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; the exit code is that of DESIGN section 11."""
     words = list(sys.argv[1:] if argv is None else argv)
+    try:
+        return _run(words)
+    except KeyboardInterrupt:
+        return EXIT_INTERRUPTED
+    except BrokenPipeError:
+        # Whoever read our output has gone; the interpreter must not complain about it at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return EXIT_NOT
+
+
+def _run(words: list[str]) -> int:
     if not words or words[0] in ("-h", "--help", "help"):
         print(_help())
         return EXIT_DONE if words else EXIT_USAGE
@@ -60,10 +71,6 @@ def main(argv: Sequence[str] | None = None) -> int:
     command = COMMANDS.get(words[0])
     if command is None:
         return _refuse(f"there is no command {words[0]}: see haulproof --help", EXIT_USAGE)
-    return _run(command, words if command.keeps_word else words[1:])
-
-
-def _run(command: Command, argv: list[str]) -> int:
     try:
         serve = importlib.import_module(command.module).main
     except ModuleNotFoundError as missing:
@@ -72,14 +79,7 @@ def _run(command: Command, argv: list[str]) -> int:
             f"haulproof {command.name} needs {missing.name}, which is not installed: {install}",
             EXIT_ENVIRONMENT,
         )
-    try:
-        code: int = serve(argv)
-    except KeyboardInterrupt:
-        return EXIT_INTERRUPTED
-    except BrokenPipeError:
-        # Whoever read our output has gone; the interpreter must not complain about it at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return EXIT_NOT
+    code: int = serve(words if command.keeps_word else words[1:])
     return code
 
 

@@ -45,7 +45,7 @@ def list_trips(
     Example: haulproof trip list --vehicle v-1 --credentials insurer.json
     """
     with Api(read_credentials(credentials)) as api:
-        items = _all_trips(
+        items, derived_to = _all_trips(
             api,
             vehicle=vehicle,
             carrier=carrier,
@@ -53,7 +53,7 @@ def list_trips(
             to=time_text(to, "--to"),
         )
     if as_json:
-        print_object({"items": items}, True)
+        print_object({"items": items, "derived_to": derived_to}, True)
         return
     columns = ("id", "carrier", "vehicle", "start", "end", "odometer km", "GNSS km", "findings")
     print_table(columns, [_row(item) for item in items], whole=("id",))
@@ -130,15 +130,17 @@ def _id(text: str) -> str:
     return text.lower()
 
 
-def _all_trips(api: Api, **wanted: str | None) -> list[dict[str, Any]]:
+def _all_trips(api: Api, **wanted: str | None) -> tuple[list[dict[str, Any]], int]:
     items: list[dict[str, Any]] = []
+    derived_to: list[int] = []
     cursor: str | None = None
     while True:
         page = api.get("/v1/trips", cursor=cursor, limit=str(_PAGE), **wanted)
         items += page["items"]
+        derived_to.append(page["derived_to"])
         cursor = page["next_cursor"]
         if cursor is None:
-            return items
+            return items, derived_to[0]
 
 
 def _row(item: dict[str, Any]) -> list[object]:

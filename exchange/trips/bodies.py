@@ -113,6 +113,10 @@ class TripList(BaseModel):
 
     items: list[TripBody]
     next_cursor: str | None
+    derived_to: Annotated[
+        int,
+        Field(description="Leaves before this are in every trip that they lead to."),
+    ]
 
 
 def trip_body(row: TripRow) -> TripBody:

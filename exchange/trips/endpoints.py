@@ -23,6 +23,7 @@ from exchange.transparency.newest import newest
 from exchange.transparency.repository import statements_of
 from exchange.trips.bodies import TripBody, TripList, trip_body
 from exchange.trips.readable import TripFilter, TripRow, place_of, trip, trips
+from exchange.trips.repository import derived_to
 from ledger.evidence.file import CommittedStatement
 from ledger.evidence.file import Form as FileForm
 from schemas.cose.sign1 import parse
@@ -57,12 +58,13 @@ def list_trips(
     )
     with exchange.connection() as conn:
         size = newest(conn).size
+        done = derived_to(conn, size)
         rows = trips(conn, readable, wanted, size, index_of(cursor), limit + 1)
         more = cursor_at(rows.pop().index) if len(rows) > limit else None
         if not rows and vehicle is not None:
             _refuse_closed_vehicle(conn, readable, wanted, vehicle)
         record_reads(conn, _reads(readable, "trips", rows))
-    return TripList(items=[trip_body(row) for row in rows], next_cursor=more)
+    return TripList(items=[trip_body(row) for row in rows], next_cursor=more, derived_to=done)
 
 
 @router.get("/trips/{id}", summary="One trip", response_model=TripBody)

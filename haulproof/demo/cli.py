@@ -54,6 +54,7 @@ def main(argv: Sequence[str]) -> int:
         story.close()
         if options.dir is None:
             _keep_only_files(places)
+    shutil.rmtree(places.logs, ignore_errors=True)
     if options.json:
         print(json.dumps(result.to_json()))
     else:
@@ -204,11 +205,9 @@ def _last_words(result: Result, *, kept: bool, places: Places) -> str:
 def _places(wanted: str | None) -> Places:
     """The demo's folder; ``FileExistsError`` when a demo has already been played there."""
     root = Path(tempfile.mkdtemp(prefix="haulproof-demo-") if wanted is None else wanted).absolute()
-    places = Places(root)
+    places = Places(root, Path(tempfile.mkdtemp(prefix="haulproof-demo-logs-")))
     if places.party.exists():
         raise FileExistsError(f"{root} holds an earlier demo: choose another --dir, or remove it")
-    root.mkdir(mode=0o700, parents=True, exist_ok=True)
-    places.party.mkdir(mode=0o700)
     return places
 
 

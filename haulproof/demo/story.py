@@ -28,6 +28,8 @@ class Places:
     """The demo's folder: the exchange's own directory, and beside its files those of the others."""
 
     root: Path
+    logs: Path
+    """What the parts said; a folder of its own, since the exchange begins with an empty one."""
 
     @property
     def party(self) -> Path:
@@ -82,7 +84,9 @@ class Story:
         """``haulproof up``: broker, database and exchange; gives back what it announced."""
         words = ["up", "--dir", str(self._places.root), "--json"]
         self._exchange = self._parts.enter_context(Part(words, self._log("up")))
-        return self._exchange.announced(timeout_s=_UP_S)
+        announced = self._exchange.announced(timeout_s=_UP_S)
+        self._places.party.mkdir(mode=0o700, exist_ok=True)
+        return announced
 
     def kill_exchange(self) -> None:
         """SIGKILL of the running exchange."""
@@ -128,7 +132,7 @@ class Story:
                 return Played(bench={**served, **bench.finished(timeout_s=30)}, agent=said)
 
     def _log(self, part: str) -> Path:
-        return self._places.party / "logs" / f"{part}.log"
+        return self._places.logs / f"{part}.log"
 
 
 def await_trips(credentials: Path, last_index: int) -> list[dict[str, Any]]:

@@ -1,0 +1,104 @@
+"""The demo, as a person or a program calls it."""
+
+import json
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.shells import environment
+
+FIELDS = [
+    "drive",
+    "samples",
+    "segments",
+    "trips",
+    "distance_km",
+    "receipts",
+    "log_size",
+    "evidence_file",
+    "policy_file",
+    "verified",
+    "tamper_detected",
+    "lost",
+    "seconds",
+]
+DRIVES = Path(__file__).parents[1] / "data" / "drives"
+
+
+def demo(*words: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        ["haulproof", "demo", *words],
+        env=environment(),
+        capture_output=True,
+        text=True,
+        timeout=240,
+        check=False,
+    )
+
+
+@pytest.mark.timeout(300)
+def test_the_demo_brings_a_verified_trip_through_a_killed_exchange(tmp_path: Path) -> None:
+    done = demo("--json", "--dir", str(tmp_path / "kept"))
+
+    assert done.returncode == 0, done.stderr
+    result = json.loads(done.stdout.splitlines()[-1])
+    assert list(result) == FIELDS
+    assert result["trips"] == 1
+    assert result["distance_km"] == pytest.approx(7.150, rel=0.01)
+    assert result["verified"] is True
+    assert result["tamper_detected"] is True
+    assert result["lost"] == 0
+    assert "SIGKILL" in done.stderr
+    evidence, policy = result["evidence_file"], result["policy_file"]
+    verified = subprocess.run(
+        ["haulproof", "verify", evidence, "--policy", policy, "--recompute", "--independent"],
+        env=environment(),
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert verified.returncode == 0, verified.stdout
+
+
+@pytest.mark.timeout(300)
+def test_a_recording_that_never_moves_ends_well_and_shows_its_wandering_fixes() -> None:
+    drive = DRIVES / "truckgps" / "candump-2023-08-08_152318.log"
+    done = demo("--drive", str(drive))
+
+    assert done.returncode == 0, done.stderr
+    assert "No trip, because the vehicle never drove 200 m." in done.stdout
+    assert "fixes wander over" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("empty.csv", ""),
+        ("prose.txt", "It was a dark and stormy night.\n"),
+        ("unknown.csv", "colour,shape\nred,round\n"),
+    ],
+)
+def test_a_file_that_is_no_drive_is_wrong_usage(tmp_path: Path, name: str, content: str) -> None:
+    file = tmp_path / name
+    file.write_text(content)
+    done = demo("--drive", str(file))
+
+    assert done.returncode == 2
+    assert len(done.stderr.splitlines()) == 1
+
+
+def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
+    done = demo("--drive", str(tmp_path / "nowhere.csv"))
+
+    assert done.returncode == 2
+    assert "nowhere.csv" in done.stderr
+
+
+def test_a_folder_with_an_earlier_demo_is_not_played_over(tmp_path: Path) -> None:
+    (tmp_path / "demo").mkdir()
+    done = demo("--dir", str(tmp_path))
+
+    assert done.returncode == 2
+    assert "earlier demo" in done.stderr
