@@ -136,9 +136,9 @@ def merge(parts: Iterable[Part]) -> Samples:
     Of differing values of a signal the smallest is kept and the conflict remembered.
     """
     found = list(parts)
-    counts = np.array([len(part.times) for part in found], np.int64)
+    counts = [len(part.times) for part in found]
     times = _joined([part.times for part in found])
-    sources = np.repeat(np.array([part.source for part in found], np.int64), counts)
+    sources = _joined([np.full(n, part.source) for part, n in zip(found, counts, strict=True)])
     order = np.lexsort((sources, times))
     times, sources = times[order], sources[order]
     fresh = np.ones(len(times), np.bool_)
