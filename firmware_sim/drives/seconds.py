@@ -10,10 +10,11 @@ from collections.abc import Iterator
 
 from firmware_sim.drives.known_frames import KnownFrames
 from firmware_sim.drives.model import MS_NS, Drive, FrameDrive, second_of
+from firmware_sim.drives.values import holds_samples
 
 
 def seconds_with_data(drive: Drive, t_zero_ms: int | None = None) -> set[int]:
-    """UTC seconds (since 1970) in which the drive holds a known signal.
+    """UTC seconds (since 1970) in which the drive holds a known signal that is sampled.
 
     ``t_zero_ms`` is the UTC at which playing put the drive's first item (the bench truck prints
     it); without it the drive's own times count, which for one without absolute time start near 0.
@@ -21,7 +22,11 @@ def seconds_with_data(drive: Drive, t_zero_ms: int | None = None) -> set[int]:
     first_ms = drive.facts.first_ns // MS_NS
     shift_ns = 0 if t_zero_ms is None else (t_zero_ms - first_ms) * MS_NS
     if not isinstance(drive, FrameDrive):
-        return {second_of(record.time_ns + shift_ns) for record in drive.records()}
+        return {
+            second_of(record.time_ns + shift_ns)
+            for record in drive.records()
+            if holds_samples(record.values.keys())
+        }
     return set(_seconds_of_bus(drive, shift_ns))
 
 

@@ -14,6 +14,7 @@ from firmware_sim.drives.model import (
     Tally,
     second_of,
 )
+from firmware_sim.drives.values import holds_samples
 
 _LEFT_OUT_NAMED_MAX = 8
 _DOUBT_MAX_NS = 400_000_000
@@ -36,12 +37,12 @@ class _Survey:
         self.latest_ns = max(self.latest_ns, time_ns)
         self.earlier_than_before += time_ns < self._previous_ns
         self._previous_ns = time_ns
-        if paths:
+        self.signals |= dict.fromkeys(paths)
+        if holds_samples(paths):
             self.seconds.add(second_of(time_ns))
-            self.signals |= dict.fromkeys(sorted(paths))
 
     def facts(self, name: str, format_name: str, tally: Tally) -> Facts:
-        if self.first_ns is None or not self.signals:
+        if self.first_ns is None or not self.seconds:
             raise _nothing_known(name, tally)
         return Facts(
             format=format_name,

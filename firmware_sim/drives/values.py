@@ -1,6 +1,7 @@
 """The signals that this bench can put on a bus or into a sentence, and their values as text."""
 
 import math
+from collections.abc import Set
 
 from firmware_sim.drives.model import Value
 from firmware_sim.drives.position import OF_A_FIX
@@ -31,6 +32,11 @@ def parse_value(path: str, text: str, factor: float = 1.0) -> Value | None:
     if signal.unit == "boolean":
         return _truth(text)
     return _number(text, factor)
+
+
+def holds_samples(paths: Set[str]) -> bool:
+    """Whether any of these signals is sampled; a VIN is told as an event, not every second."""
+    return bool(paths - {VIN})
 
 
 def _fits(text: str) -> bool:

@@ -15,7 +15,7 @@ from tests.firmware_sim.recordings import records_of
 EARTH_RADIUS_KM = 6_371.0
 
 FACTS = [
-    (recordings.eclipse_truck(), "kuksa-csv", 3_980, 877, 893.2, False),
+    (recordings.eclipse_truck(), "kuksa-csv", 3_980, 876, 893.2, False),
     (recordings.COVESA, "kuksa-csv", 471, 447, 475.0, False),
     (recordings.DRIVE5, "csv", 736, 736, 790.0, True),
     (recordings.COMMA, "csv", 579, 60, 59.7, True),

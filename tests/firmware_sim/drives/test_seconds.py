@@ -59,3 +59,10 @@ def test_seconds_without_a_known_signal_do_not_count(tmp_path: Path) -> None:
     )
 
     assert seconds_with_data(open_drive(path)) == {11}
+
+
+def test_second_that_holds_a_vin_alone_has_nothing_to_sample(tmp_path: Path) -> None:
+    path = tmp_path / "drive.csv"
+    path.write_text("t_s,vin,speed_kmh\n5,YV2E4C3A5VB180691,\n6,,10\n7,YV2E4C3A5VB180691,10\n")
+
+    assert seconds_with_data(open_drive(path)) == {6, 7}

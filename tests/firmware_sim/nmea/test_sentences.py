@@ -3,7 +3,7 @@ from datetime import UTC, datetime
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from pynmeagps import NMEAMessage, NMEAReader  # type: ignore[import-untyped]
+from pynmeagps import NMEAMessage, NMEAReader
 
 from firmware_sim.drives import Record, position
 from firmware_sim.nmea.sentences import KMH_PER_KNOT, end_sentence, fix_sentences
