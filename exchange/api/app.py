@@ -3,10 +3,10 @@
 from fastapi import APIRouter, FastAPI
 from fastapi.routing import APIRoute
 from pydantic import BaseModel
-from starlette.middleware.body_limit import RequestBodyLimitMiddleware
 
 from exchange.access import endpoints as feed
 from exchange.api import auth, problems
+from exchange.api.body_limit import BodyLimit
 from exchange.api.context import Context, Exchange
 from exchange.api.document import document
 from exchange.api.quota import Quota, QuotaHeaders
@@ -17,7 +17,6 @@ from exchange.segments import endpoints as segments
 from exchange.transparency import endpoints as transparency
 from exchange.trips import endpoints as trips
 
-BODY_BYTES_MAX = 262_144
 VERSION = "1"
 
 _health = APIRouter(tags=["health"])
@@ -68,6 +67,6 @@ def assemble(quota: Quota) -> FastAPI:
     auth.install(app)
     problems.install(app)
     app.add_middleware(QuotaHeaders, quota=quota)
-    app.add_middleware(RequestBodyLimitMiddleware, max_body_size=BODY_BYTES_MAX)
+    app.add_middleware(BodyLimit)
     document(app)
     return app

@@ -90,7 +90,7 @@ def open_exchange(settings: Settings, directory: Directory, ports: Ports) -> Exc
         pool=pool(settings),
         organisation=settings.organisation,
         origin=origin,
-        log_vkey=str(directory.log_signer().vkey),
+        log_vkey=directory.log_vkey(),
         signer=directory.exchange_signer(),
         tokens=Tokens.from_pem(token_key, origin, lambda: int(time.time())),
         answer_seal=AnswerSeal(token_key),
