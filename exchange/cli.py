@@ -29,7 +29,8 @@ def main(argv: Sequence[str]) -> int:
     except typer.Abort:
         return EXIT_INTERRUPTED
     except typer.TyperException as wrong:
-        return _refuse(f"{wrong.format_message()} See haulproof {name} --help.", EXIT_USAGE)
+        said = wrong.format_message().rstrip(".")
+        return _refuse(f"{said}: see haulproof {name} --help", EXIT_USAGE)
     return result if isinstance(result, int) else 0
 
 

@@ -7,6 +7,7 @@ of mode 0600 in a folder of mode 0700.
 
     format                 version of this layout
     origin                 the log's origin, for ever
+    log.vkey               the log's verifier key
     policy.txt             what a reader needs to trust this log: its key, the exchange's key
     ports.json, up.json    the ports that are kept; what ``up`` printed last
     fence                  the last signed checkpoint, outside the database (ledger.fence)
@@ -48,6 +49,7 @@ class Directory:
         self.root = root.absolute()
         self.format = self.root / "format"
         self.policy = self.root / "policy.txt"
+        self.vkey = self.root / "log.vkey"
         self.ports = self.root / "ports.json"
         self.announcement = self.root / "up.json"
         self.lock = self.root / LOCK_NAME
@@ -86,6 +88,10 @@ class Directory:
     def log_signer(self) -> Ed25519NoteSigner:
         """The log's signer; its ``vkey`` is what readers trust."""
         return Ed25519NoteSigner.from_pem(self.origin or "", self.log_key.read_bytes())
+
+    def log_vkey(self) -> str:
+        """The log's verifier key, for processes that have no business with its private key."""
+        return self.vkey.read_text(encoding="ascii").strip()
 
     def exchange_signer(self) -> SoftwareSigner:
         """The signer of the exchange's organisation key."""
@@ -241,9 +247,10 @@ def _make_secrets(directory: Directory) -> None:
 def _make_policy(directory: Directory, organisation: str) -> None:
     if directory.policy.exists():
         return
+    write_private(directory.vkey, f"{directory.log_signer().vkey}\n".encode())
     pin = directory.exchange_signer().public.thumbprint.hex()
     text = (
-        f"log {directory.log_signer().vkey}\n"
+        f"log {directory.log_vkey()}\n"
         "quorum none\n"
         f"#haulproof key {org_issuer(organisation)} {pin}\n"
     )

@@ -5,6 +5,7 @@ import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 from exchange.directory import Directory
 from exchange.exits import EnvironmentUnfit
@@ -42,7 +43,7 @@ def _take(directory: Directory, descriptor: int) -> None:
             return
         except BlockingIOError:
             holder = _holder(descriptor)
-        if holder is not None and _runs(holder):
+        if holder is not None and _holds(holder, directory.lock):
             raise EnvironmentUnfit(
                 f"haulproof up (process {holder}) already serves {directory.root}: "
                 "end it, or choose another --dir"
@@ -59,11 +60,19 @@ def _holder(descriptor: int) -> int | None:
     return int(held) if held.isdigit() else None
 
 
-def _runs(pid: int) -> bool:
+def _holds(pid: int, lock: Path) -> bool:
+    """Whether the process has the lock open: its id may be a stranger's by now, or a zombie's."""
     try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
+        descriptors = list(Path(f"/proc/{pid}/fd").iterdir())
+    except FileNotFoundError:
         return False
     except PermissionError:
         return True
-    return True
+    return any(_is_same(descriptor, lock) for descriptor in descriptors)
+
+
+def _is_same(descriptor: Path, lock: Path) -> bool:
+    try:
+        return descriptor.samefile(lock)
+    except OSError:
+        return False

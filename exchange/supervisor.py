@@ -106,8 +106,8 @@ class Supervisor:
         with _signals(self._told_to_end), locked(claim_directory(self._settings)) as lock:
             try:
                 directory = self._start(lock)
-                on_ready(directory, self._settings)
                 self._starting = False
+                on_ready(directory, self._settings)
                 self._watch(directory)
             finally:
                 self._starting = False

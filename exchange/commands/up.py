@@ -21,15 +21,27 @@ _EXIT_INTERRUPTED = 130
 app = typer.Typer(add_completion=False, rich_markup_mode=None)
 
 
-@app.command(
-    epilog="Examples:  haulproof up --dir ex  ·  haulproof up --dir ex --json  ·  "
-    "HAULPROOF_API_PORT=8080 haulproof up --dir ex  ·  "
-    "haulproof up --config exchange.toml (dir, api_port, mqtt_host, database_url, nats_url, …)"
-)
+_EXAMPLES = """\b
+Examples:
+  haulproof up --dir ex                    keys, ports and data are made in ex and kept
+  haulproof up --dir ex --json             for programs: one JSON line once ready
+  HAULPROOF_API_PORT=8080 haulproof up     any setting from the environment
+  haulproof up --config exchange.toml      or from a file: api_port = 8080
+
+\b
+Settings: dir, origin, organisation, api_host, api_port, mqtt_host, mqtt_port,
+public_host, server_names, database_url, nats_url, intake_workers, …
+"""
+
+
+@app.command(epilog=_EXAMPLES)
 def up(
     directory: Annotated[
         Path | None,
-        typer.Option("--dir", help="The exchange's directory, made when there is none."),
+        typer.Option(
+            "--dir",
+            help="The exchange's directory, made when there is none; haulproof-data unless told.",
+        ),
     ] = None,
     config: Annotated[
         Path | None, typer.Option("--config", help="Settings as a TOML file.")
@@ -98,7 +110,7 @@ def _announcement(directory: Directory, settings: Settings) -> dict[str, str]:
         "api": f"http://{_in_url(settings.api_address)}:{settings.api_port}",
         "mqtt": f"mqtts://{_in_url(settings.mqtt_address)}:{mqtt_port}",
         "log_origin": directory.origin or "",
-        "log_vkey": str(directory.log_signer().vkey),
+        "log_vkey": directory.log_vkey(),
         "policy_file": str(directory.policy),
         "dir": str(directory.root),
     }

@@ -1,5 +1,6 @@
 """Making a PostgreSQL cluster: its folder, its user, ``initdb``, the runtime role and database."""
 
+import errno
 import os
 import pwd
 import secrets
@@ -94,6 +95,8 @@ def _run_initdb(initdb: Path, folder: Path, account: Account | None, password: s
         raise EnvironmentUnfit(f"PostgreSQL's initdb does not run here: {error}") from None
     finally:
         os.close(password_file)
+    if b"No space left on device" in done.stdout:
+        raise unfit(folder.parent, OSError(errno.ENOSPC, ""))
     if done.returncode != 0:
         raise EnvironmentUnfit(f"PostgreSQL's initdb failed: {_last_words(done.stdout)}")
 
@@ -121,5 +124,6 @@ def make_database(superuser: psycopg.Connection[tuple[object, ...]], password: s
 
 
 def _last_words(output: bytes) -> str:
-    lines = [line for line in output.decode(errors="replace").splitlines() if "error" in line]
-    return lines[-1] if lines else "it gave no reason"
+    lines = output.decode(errors="replace").splitlines()
+    told = [line for line in lines if any(sign in line for sign in ("error", "FATAL", "could not"))]
+    return told[-1] if told else "it gave no reason"

@@ -30,6 +30,8 @@ _BESIDE_BIN = ("lib", "share")
 _NEEDED = ("postgres", "initdb")
 _LOOKS_UP_USER = b"\0getpwuid\0"
 _TAKES_FIRST_USER = b"\0getpwent\0"
+READABLE_PLACES = (Path("/var/cache/haulproof"), Path("/tmp/haulproof-programs"))  # noqa: S108
+"""Where root copies programs to; what others could have put there is not used."""
 
 
 def nats_program() -> Path:
@@ -56,7 +58,7 @@ def postgres_programs(account: Account | None) -> Path:
     installed = Path(places[0]).parent
     if account is None or _runs_as(installed / _BIN / "postgres", account):
         return installed / _BIN
-    for place in (Path("/var/cache/haulproof"), _temporary() / "haulproof-programs"):
+    for place in READABLE_PLACES:
         copied = _copied_to(place, installed)
         if copied is not None and _runs_as(copied / "postgres", account):
             return copied

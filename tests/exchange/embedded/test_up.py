@@ -1,0 +1,262 @@
+"""``haulproof up`` with everything that it starts, from the outside."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from exchange.directory import Directory
+from exchange.embedded.processes import left_behind
+
+READY_S = 60.0
+DEADLINE_S = 30.0
+MEMBERS = ("api", "mqtt", "log_origin", "log_vkey", "policy_file", "dir")
+
+
+@dataclass
+class Up:
+    """A running ``haulproof up``."""
+
+    process: subprocess.Popen[str]
+    announced: dict[str, str]
+    directory: Directory
+
+    def children(self) -> dict[str, int]:
+        """Process ids by role or program of what it has started."""
+        found = {}
+        for pid in _children_of(self.process.pid):
+            command = Path(f"/proc/{pid}/cmdline").read_bytes().decode().split("\0")
+            if "exchange" in command:
+                found[command[command.index("exchange") + 1]] = pid
+            else:
+                found[Path(command[0]).name] = pid
+        return found
+
+
+def start(root: Path, *more: str, **environment: str) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-m", "haulproof", "up", "--dir", str(root), *more],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, **environment},
+    )
+
+
+@contextmanager
+def running(root: Path, **environment: str) -> Iterator[Up]:
+    process = start(root, "--json", **environment)
+    assert process.stdout is not None
+    assert process.stderr is not None
+    try:
+        line = process.stdout.readline()
+        assert line, process.stderr.read()
+        yield Up(process, json.loads(line), Directory(root))
+    finally:
+        process.terminate()
+        process.communicate(timeout=DEADLINE_S)
+
+
+def refused(root: Path, *more: str, **environment: str) -> tuple[int, str]:
+    process = start(root, *more, **environment)
+    out, said = process.communicate(timeout=READY_S)
+    assert out == ""
+    assert "Traceback" not in said
+    return process.returncode, said.splitlines()[-1]
+
+
+def wait_until(holds: Callable[[], Any]) -> None:
+    deadline = time.monotonic() + DEADLINE_S
+    while not holds():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+def answers(up: Up) -> bool:
+    host, _, port = up.announced["api"].removeprefix("http://").rpartition(":")
+    try:
+        with socket.create_connection((host, int(port)), timeout=5) as connection:
+            connection.sendall(b"GET /v1/log HTTP/1.0\r\n\r\n")
+            return connection.recv(16).startswith(b"HTTP/1.1 200")
+    except OSError:
+        return False
+
+
+def is_gone(pid: int) -> bool:
+    """Whether it runs no more; where nobody collects orphans, a zombie stays."""
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except FileNotFoundError:
+        return True
+    return state == "Z"
+
+
+def _children_of(parent: int) -> list[int]:
+    listed = Path(f"/proc/{parent}/task/{parent}/children").read_text()
+    return [int(pid) for pid in listed.split()]
+
+
+@pytest.fixture(scope="module")
+def up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Up]:
+    with running(tmp_path_factory.mktemp("up") / "ex") as started:
+        yield started
+
+
+def test_once_ready_it_prints_one_json_line_with_what_others_need(up: Up) -> None:
+    assert tuple(up.announced) == MEMBERS
+    assert up.announced["log_vkey"].startswith(up.announced["log_origin"] + "+")
+    assert Path(up.announced["policy_file"]).read_text().startswith("log ")
+    assert Path(up.announced["dir"]) == up.directory.root
+    assert json.loads(up.directory.announcement.read_text()) == up.announced
+    assert answers(up)
+
+
+def test_everything_it_consists_of_runs(up: Up) -> None:
+    expected = {"postgres", "nats-server", "broker-auth", "signer", "intake", "derive", "api"}
+    assert set(up.children()) == expected
+
+
+def test_a_second_up_on_the_directory_is_refused(up: Up) -> None:
+    code, sentence = refused(up.directory.root)
+    assert code == 3
+    assert f"haulproof up (process {up.process.pid}) already serves" in sentence
+
+
+@pytest.mark.parametrize("name", ["intake", "signer", "broker-auth", "derive", "api"])
+def test_a_process_that_is_killed_is_started_again(up: Up, name: str) -> None:
+    before = up.children()[name]
+    os.kill(before, signal.SIGKILL)
+    wait_until(lambda: up.children().get(name, before) != before)
+    wait_until(lambda: answers(up))
+
+
+@pytest.mark.parametrize("name", ["nats-server", "postgres"])
+def test_a_server_that_is_killed_is_started_again(up: Up, name: str) -> None:
+    before = up.children()[name]
+    os.kill(before, signal.SIGKILL)
+    wait_until(lambda: up.children().get(name, before) != before)
+    wait_until(lambda: answers(up))
+
+
+def test_no_secret_is_in_a_log_or_a_command_line(up: Up) -> None:
+    secrets = [
+        value
+        for name in ("nats.json", "postgres.json", "operator.json")
+        for key, value in json.loads((up.directory.secrets / name).read_bytes()).items()
+        if "password" in key or "secret" in key or "seed" in key
+    ]
+    seen = [path.read_bytes() for path in up.directory.logs.iterdir()]
+    seen += [Path(f"/proc/{pid}/cmdline").read_bytes() for pid in up.children().values()]
+    for secret in secrets:
+        assert not any(secret.encode() in data for data in seen)
+
+
+def test_killed_it_leaves_nothing_and_starts_again_where_agents_find_it(tmp_path: Path) -> None:
+    root = tmp_path / "ex"
+    with running(root) as first:
+        children = first.children()
+        first.process.kill()
+        first.process.wait(DEADLINE_S)
+        with running(root) as second:
+            assert second.announced == first.announced
+            assert not set(children.values()) & set(second.children().values())
+            assert all(is_gone(pid) for pid in children.values())
+    assert not left_behind(Directory(root).postgres, "postgres")
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_ctrl_c_and_sigterm_end_everything_in_order(tmp_path: Path, number: int) -> None:
+    with running(tmp_path / "ex") as up:
+        children = up.children()
+        up.process.send_signal(number)
+        assert up.process.wait(DEADLINE_S) == 0
+        assert all(is_gone(pid) for pid in children.values())
+    log = (up.directory.logs / "postgres.log").read_text().splitlines()
+    assert log[-1].endswith("database system is shut down")
+
+
+def test_ctrl_c_while_starting_ends_what_was_started(tmp_path: Path) -> None:
+    root = tmp_path / "ex"
+    process = start(root)
+    wait_until(lambda: left_behind(root / "postgres", "postgres"))
+    process.send_signal(signal.SIGINT)
+    process.communicate(timeout=DEADLINE_S)
+    assert process.returncode == 130
+    assert not left_behind(root / "postgres", "postgres")
+
+
+def test_a_person_reads_the_same_as_lines(tmp_path: Path) -> None:
+    process = start(tmp_path / "ex")
+    assert process.stdout is not None
+    lines = [process.stdout.readline() for _ in range(len(MEMBERS) + 2)]
+    process.send_signal(signal.SIGINT)
+    process.communicate(timeout=DEADLINE_S)
+    assert lines[0] == "The exchange is ready.\n"
+    assert [line.split()[0] for line in lines[1:-1]] == list(MEMBERS)
+    assert lines[-1] == "Ctrl-C ends it.\n"
+
+
+def test_a_port_in_use_is_told(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        code, sentence = refused(tmp_path / "ex", HAULPROOF_API_PORT=str(port))
+    assert code == 3
+    assert f"127.0.0.1:{port} is taken" in sentence
+    assert "set api_host and api_port" in sentence
+
+
+def test_an_external_database_that_is_down_is_told(tmp_path: Path) -> None:
+    url = "postgresql://haulproof:geheim@127.0.0.1:9/haulproof"
+    code, sentence = refused(tmp_path / "ex", HAULPROOF_DATABASE_URL=url)
+    assert code == 3
+    assert "the database at 127.0.0.1 does not answer" in sentence
+    assert "check database_url" in sentence
+    assert "geheim" not in sentence
+
+
+def test_an_external_broker_that_is_down_is_told(tmp_path: Path) -> None:
+    code, sentence = refused(tmp_path / "ex", HAULPROOF_NATS_URL="nats://127.0.0.1:9")
+    assert code == 3
+    assert "the broker at 127.0.0.1:9 does not answer" in sentence
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can mount")
+def test_a_full_disk_is_told(tmp_path: Path) -> None:
+    small = tmp_path / "small"
+    small.mkdir()
+    mounted = ["mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", str(small)]
+    if subprocess.run(mounted, capture_output=True, check=False).returncode != 0:
+        pytest.skip("nothing can be mounted here")
+    try:
+        code, sentence = refused(small / "ex")
+    finally:
+        subprocess.run(["umount", str(small)], check=True)
+    assert code == 3
+    assert "is full: free some space" in sentence
+
+
+def test_a_directory_without_permission_is_told(tmp_path: Path) -> None:
+    place = Path("/proc/ex") if os.geteuid() == 0 else tmp_path / "closed" / "ex"
+    if os.geteuid() != 0:
+        place.parent.mkdir(mode=0o500)
+    code, sentence = refused(place)
+    assert code == 3
+    assert str(place) in sentence
+
+
+def test_a_wrong_setting_is_told(tmp_path: Path) -> None:
+    config = tmp_path / "exchange.toml"
+    config.write_text("api_prot = 1\n")
+    code, sentence = refused(tmp_path / "ex", "--config", str(config))
+    assert code == 2
+    assert "there is no setting api_prot" in sentence
