@@ -1,9 +1,11 @@
 """The API's process: waits for its database, commits the exchange's own record, serves HTTP."""
 
 import json
+import logging
 import os
 import signal
 import socket
+import sys
 import time
 from threading import Event
 
@@ -28,7 +30,7 @@ from exchange.store.database import connect, pool
 from schemas.limits import SALT_BYTES
 
 _AGAIN_AFTER_S = 0.2
-_SHUTDOWN_S = 5
+_SHUTDOWN_S = 3
 _KEEP_ALIVE_S = 30
 _BACKLOG = 1_024
 
@@ -40,6 +42,7 @@ def run(settings: Settings) -> int:
     stop = Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
+    _log_as_json()
     directory = existing_directory(settings.dir)
     if not _wait_until_ready(settings, directory, stop):
         return 0
@@ -62,6 +65,23 @@ def run(settings: Settings) -> int:
     finally:
         exchange.pool.close()
     return 0
+
+
+def _log_as_json() -> None:
+    """What uvicorn and the problems log goes where this process logs, in the same form."""
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            processors=[
+                structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+                structlog.stdlib.add_log_level,
+                structlog.processors.TimeStamper(fmt="iso", utc=True),
+                structlog.processors.format_exc_info,
+                structlog.processors.JSONRenderer(),
+            ]
+        )
+    )
+    logging.basicConfig(handlers=[handler], level=logging.WARNING)
 
 
 class _Server(uvicorn.Server):

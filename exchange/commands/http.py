@@ -43,6 +43,8 @@ class Api:
     """One exchange, as one client of it."""
 
     def __init__(self, credentials: Credentials) -> None:
+        # A command says one sentence at its end, not one at each attempt.
+        stamina.instrumentation.set_on_retry_hooks(())
         self._credentials = credentials
         self._http = httpx.Client(base_url=credentials.api, timeout=_TIMEOUT_S)
         self._token: str | None = None
@@ -117,11 +119,6 @@ class Api:
         if response.status_code in (429, 503):
             raise _Busy
         return response
-
-
-def quiet_retries() -> None:
-    """A command says one sentence at its end, not one at each attempt."""
-    stamina.instrumentation.set_on_retry_hooks(())
 
 
 def _given(params: dict[str, str | None]) -> dict[str, str]:

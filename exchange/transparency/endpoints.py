@@ -9,7 +9,7 @@ from pydantic import BaseModel, Field
 from exchange.api.context import Context
 from exchange.orgs.repository import org_keys
 from exchange.transparency.newest import NotInLog, newest
-from exchange.transparency.repository import entries, tile
+from exchange.transparency.repository import entries, published, tile
 from ledger.tiles import TilePathRefused, parse_tile_path
 
 router = APIRouter(tags=["log"])
@@ -33,12 +33,12 @@ class LogAnswer(BaseModel):
 def describe(exchange: Context) -> LogAnswer:
     """Public, like everything under /log/."""
     with exchange.connection() as conn:
-        size = newest(conn).size
+        checkpoint = published(conn)
         keys = org_keys(conn, [exchange.organisation])
     return LogAnswer(
         origin=exchange.origin,
         vkey=exchange.log_vkey,
-        size=size,
+        size=0 if checkpoint is None else checkpoint.size,
         exchange=exchange.organisation,
         exchange_keys=[key.cose_key.hex() for key in keys if key.revoked_index is None],
     )
