@@ -22,3 +22,8 @@ def worker(postgres: str) -> Iterator[Worker]:
     made = Worker(lambda: psycopg.connect(postgres), ORIGIN, lambda: NOW)
     yield made
     made.close()
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    return "asyncio"
