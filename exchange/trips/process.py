@@ -3,6 +3,7 @@
 import os
 import signal
 import threading
+import time
 from typing import Any
 
 import psycopg
@@ -19,6 +20,8 @@ from exchange.trips.model import Pending
 from schemas.errors import StatementRefused
 
 _LOOK_EVERY_S = 0.5
+_NICENESS = 10
+"""Derivation can wait, intake cannot: this process gives way to the others of the machine."""
 _AGAIN_AFTER_S = 1.0
 _LEAVES_MAX = 10_000
 """Leaves noticed in one transaction."""
@@ -28,6 +31,7 @@ log = structlog.get_logger("derive")
 
 def run(settings: Settings) -> int:
     """Until SIGTERM or SIGINT, through every absence of the database."""
+    os.nice(_NICENESS)
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
@@ -50,14 +54,18 @@ def run(settings: Settings) -> int:
 
 
 def follow(conn: Connection[Any], notary: Notary, stop: threading.Event) -> None:
-    """Derive what comes in until told to stop; ``conn`` is in autocommit mode."""
+    """Derive what comes in until told to stop; ``conn`` is in autocommit mode.
+
+    Works at most half of the time: what comes in while a large fleet is derived waits together.
+    """
     tell_ready()
     while not repository.try_derive_lock(conn):
         if stop.wait(_AGAIN_AFTER_S):
             return
     while not stop.is_set():
+        began = time.monotonic()
         turn(conn, notary, stop)
-        stop.wait(_LOOK_EVERY_S)
+        stop.wait(max(_LOOK_EVERY_S, time.monotonic() - began))
 
 
 def turn(conn: Connection[Any], notary: Notary, stop: threading.Event | None = None) -> int:
