@@ -13,6 +13,7 @@ WINDOW = 512
 _POSTPONED_WINDOWS = 20
 _BACKOFF_MAX_MS = 3_600_000
 _JITTER_SHARE = 0.25
+_RECONNECTED_MS = 3_000
 
 
 @dataclass(slots=True)
@@ -58,6 +59,13 @@ class Delivery:
     def sent(self, statement_id: int, now_ms: float) -> None:
         """The broker has it; without a receipt it is sent again after a while, ever more rarely."""
         self._put_off(statement_id, now_ms)
+
+    def reconnected(self, now_ms: float) -> None:
+        """A new session: receipts may have passed by while there was none, so wait less long."""
+        for entry in self._entries.values():
+            if not entry.postponed:
+                wait_ms = _RECONNECTED_MS * (1 + self.random())
+                entry.due_ms = min(entry.due_ms, now_ms + wait_ms)
 
     def postponed(self, statement_id: int, now_ms: float) -> None:
         """The exchange can't take it yet: later, without holding up the rest."""

@@ -61,6 +61,10 @@ class OutboxMail:
                 return batch
             await self._wait(now_ms)
 
+    def connected(self) -> None:
+        """A new session has begun."""
+        self.delivery.reconnected(self.clock.mono_ms())
+
     def sent(self, statement_id: int) -> None:
         """The broker has taken this one."""
         self.counts.published += 1

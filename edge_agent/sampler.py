@@ -15,6 +15,9 @@ SECOND_MS = 1_000
 _BUCKETS_MAX = 16
 """Seconds kept open ahead of the oldest unsampled one; readings further ahead are not taken."""
 
+_MAGNITUDE_MAX = 1e12
+"""No quantity of a vehicle is larger; sealing relies on steps that fit 64 bits."""
+
 
 @dataclass(frozen=True, slots=True)
 class Sample:
@@ -43,7 +46,7 @@ class Sampler:
     late: int = 0
     """Readings that came after their second was sampled."""
     out_of_range: int = 0
-    """Values that are no number and could not be stored."""
+    """Values that are no number, or larger than any measurement."""
     _sampled_s: int | None = None
     _heard: dict[int, dict[int, _Heard]] = field(default_factory=dict)
     _latest: dict[int, tuple[float, float]] = field(default_factory=dict)
@@ -101,10 +104,10 @@ class Sampler:
                 self._latest[signal_id] = (heard.at_ms, heard.last)
 
     def _store(self, cells: dict[int, int], signal: Signal, value: float) -> None:
-        try:
-            cells[signal.id] = signal.encode(value)
-        except ValueError:
+        if not -_MAGNITUDE_MAX <= value <= _MAGNITUDE_MAX:  # nan fails too
             self.out_of_range += 1
+            return
+        cells[signal.id] = signal.encode(value)
 
 
 def _by_rule(rule: str, heard: _Heard | None, last: float) -> float:

@@ -37,6 +37,9 @@ class Mail(Protocol):
     async def next_batch(self, limit: int) -> list[tuple[int, bytes]]:
         """Wait until statements are due, and give up to ``limit`` of them with their ids."""
 
+    def connected(self) -> None:
+        """A new session has begun."""
+
     def sent(self, statement_id: int) -> None:
         """The broker has taken this one."""
 
@@ -84,6 +87,7 @@ class Uplink:
                 await self._subscribe(client)
                 self.connected, began_s = True, self.mono_s()
                 self.sessions += 1
+                self.mail.connected()
                 _log.info("connected to the broker")
                 async with asyncio.TaskGroup() as group:
                     group.create_task(self._receive(client))

@@ -1,5 +1,7 @@
 """NMEA 0183 sentences to readings, through pynmeagps. Invalid fixes are left out."""
 
+import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
@@ -35,6 +37,7 @@ _FIX_TYPE = BY_PATH["Vehicle.CurrentLocation.GNSSReceiver.FixType"].id
 _SATELLITES = BY_PATH["Vehicle.CurrentLocation.GNSSReceiver.SatellitesUsed"].id
 _HDOP = BY_PATH["Vehicle.CurrentLocation.GNSSReceiver.HDOP"].id
 
+_Fields = Mapping[str, Any]
 _Pairs = list[tuple[int, Any]]
 
 
@@ -60,17 +63,16 @@ class NmeaDecoder:
         if message is None:
             self.invalid += 1
             return None
-        return self._sentence(message, arrival_ms)
+        return self._sentence(str(message.msgID), vars(message), arrival_ms)
 
-    def _sentence(self, message: Any, arrival_ms: float) -> Observation | None:
-        kind = str(message.msgID)
+    def _sentence(self, kind: str, said: _Fields, arrival_ms: float) -> Observation | None:
         if kind == END_OF_SOURCE:
             self.ended = True
             return None
         reader = _READERS.get(kind)
         if reader is None:
             return None
-        epoch, pairs = reader(self, message)
+        epoch, pairs = reader(self, said)
         if self._utc is None and self.replayed:
             return None
         now_ms = None if self._utc is None else self._utc.timestamp() * 1_000
@@ -88,43 +90,43 @@ class NmeaDecoder:
             epoch_ms=now_ms if epoch else None,
         )
 
-    def _rmc(self, message: Any) -> tuple[bool, _Pairs]:
-        self._fix = message.status == "A" and getattr(message, "posMode", "A") != "N"
-        if isinstance(message.date, date) and isinstance(message.time, time):
-            self._take_utc(message.date, message.time)
+    def _rmc(self, said: _Fields) -> tuple[bool, _Pairs]:
+        self._fix = said.get("status") == "A" and said.get("posMode", "A") != "N"
+        day, at = said.get("date"), said.get("time")
+        if isinstance(day, date) and isinstance(at, time):
+            self._take_utc(day, at)
         if not self._fix:
             return False, []
-        speed = message.spd * _KMH_PER_KNOT if isinstance(message.spd, int | float) else None
-        position = [(_LATITUDE, message.lat), (_LONGITUDE, message.lon)]
-        return True, [*position, (_SPEED, speed), (_HEADING, message.cog)]
+        knots = said.get("spd")
+        speed = knots * _KMH_PER_KNOT if isinstance(knots, int | float) else None
+        return True, [*_position(said), (_SPEED, speed), (_HEADING, said.get("cog"))]
 
-    def _gga(self, message: Any) -> tuple[bool, _Pairs]:
-        self._fix = message.quality in _QUALITIES
-        self._take_time(message.time)
+    def _gga(self, said: _Fields) -> tuple[bool, _Pairs]:
+        self._fix = said.get("quality") in _QUALITIES
+        self._take_time(said.get("time"))
         if not self._fix:
-            return False, [(_SATELLITES, message.numSV)]
+            return False, [(_SATELLITES, said.get("numSV"))]
         return True, [
-            (_LATITUDE, message.lat),
-            (_LONGITUDE, message.lon),
-            (_HEIGHT, message.alt),
-            (_SATELLITES, message.numSV),
-            (_HDOP, message.HDOP),
+            *_position(said),
+            (_HEIGHT, said.get("alt")),
+            (_SATELLITES, said.get("numSV")),
+            (_HDOP, said.get("HDOP")),
         ]
 
-    def _vtg(self, message: Any) -> tuple[bool, _Pairs]:
-        if not self._fix or getattr(message, "posMode", "A") == "N":
+    def _vtg(self, said: _Fields) -> tuple[bool, _Pairs]:
+        if not self._fix or said.get("posMode", "A") == "N":
             return False, []
-        return True, [(_SPEED, message.sogk), (_HEADING, message.cogt)]
+        return True, [(_SPEED, said.get("sogk")), (_HEADING, said.get("cogt"))]
 
-    def _gsa(self, message: Any) -> tuple[bool, _Pairs]:
-        mode = message.navMode
+    def _gsa(self, said: _Fields) -> tuple[bool, _Pairs]:
+        mode = said.get("navMode")
         return self._fix, [(_FIX_TYPE, mode - 1)] if mode in (1, 2, 3) else []
 
-    def _gst(self, message: Any) -> tuple[bool, _Pairs]:
-        parts = (message.stdLat, message.stdLong)
-        if not self._fix or not all(isinstance(part, int | float) for part in parts):
-            return False, []
-        return True, [(_ACCURACY, (parts[0] ** 2 + parts[1] ** 2) ** 0.5)]
+    def _gst(self, said: _Fields) -> tuple[bool, _Pairs]:
+        north, east = said.get("stdLat"), said.get("stdLong")
+        if self._fix and isinstance(north, int | float) and isinstance(east, int | float):
+            return True, [(_ACCURACY, math.hypot(north, east))]
+        return False, []
 
     def _take_utc(self, day: date, at: time) -> None:
         if not _YEAR_MIN <= day.year < _YEAR_MAX:
@@ -146,6 +148,15 @@ class NmeaDecoder:
         elif self._utc - utc > _HALF_DAY:
             utc += timedelta(days=1)
         self._utc = utc
+
+
+def _position(said: _Fields) -> _Pairs:
+    latitude, longitude = said.get("lat"), said.get("lon")
+    if not isinstance(latitude, int | float) or not isinstance(longitude, int | float):
+        return []
+    if abs(latitude) > 90 or abs(longitude) > 180:
+        return []
+    return [(_LATITUDE, latitude), (_LONGITUDE, longitude)]
 
 
 _READERS = {

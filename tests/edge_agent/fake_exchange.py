@@ -7,7 +7,6 @@ make it refuse, or make it lie.
 
 import asyncio
 import json
-import os
 import socket
 import ssl
 import subprocess
