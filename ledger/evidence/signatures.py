@@ -5,7 +5,7 @@ signed by itself; organisation keys and trips are signed by the exchange, device
 by their carrier, segments and gaps by their device. A key whose own statement fails signs nothing.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Set
 from dataclasses import dataclass, field
 from typing import TypeVar
 
@@ -42,14 +42,6 @@ class ReadStatement:
 
 
 @dataclass(frozen=True, slots=True)
-class OrgKeyHeld:
-    """An organisation key whose record verified."""
-
-    role: Role
-    key: PublicKey
-
-
-@dataclass(frozen=True, slots=True)
 class Reading:
     """A segment or gap whose device signed it."""
 
@@ -70,8 +62,10 @@ class Signed:
 
     operator: str | None = None
     """Name of the exchange's organisation."""
-    orgs: dict[str, list[OrgKeyHeld]] = field(default_factory=dict)
-    devices: dict[tuple[str, str], list[PublicKey]] = field(default_factory=dict)
+    orgs: dict[tuple[str, Role, bytes], set[PublicKey]] = field(default_factory=dict)
+    """Keys by organisation, role and key id: a large file's keys are looked up, not searched."""
+    devices: dict[tuple[str, str, bytes], set[PublicKey]] = field(default_factory=dict)
+    """Keys by carrier, device and key id."""
     bindings: list[tuple[int, str, Binding]] = field(default_factory=list)
     """Index, carrier, binding."""
     readings: list[Reading] = field(default_factory=list)
@@ -123,7 +117,7 @@ class SignatureCheck:
         if first and (record.role is not Role.OPERATOR or record.name != _org(read.statement)):
             self._unknown(read, "the exchange's own key record is not in the file before it")
             return
-        candidates = [key] if first else self._operator_keys(read.statement)
+        candidates = {key} if first else self._operator_keys(read.statement)
         if not self._verified(read, candidates):
             return
         if read.statement.header.subject != record.name:
@@ -132,7 +126,7 @@ class SignatureCheck:
         self._check_pin(read, org_issuer(record.name), key)
         if first:
             self.signed.operator = record.name
-        self.signed.orgs.setdefault(record.name, []).append(OrgKeyHeld(record.role, key))
+        self.signed.orgs.setdefault((record.name, record.role, key.kid), set()).add(key)
 
     def _take_device_key(self, read: ReadStatement) -> None:
         if not self._verified(read, self._carrier_keys(read.statement)):
@@ -147,7 +141,7 @@ class SignatureCheck:
             self._findings.add(Code.WRONG_SUBJECT, f"{read.name} is of another device")
             return
         key = PublicKey.from_cose_key(record.cose_key)
-        self.signed.devices.setdefault((record.carrier, record.device), []).append(key)
+        self.signed.devices.setdefault((record.carrier, record.device, key.kid), set()).add(key)
 
     def _take_binding(self, read: ReadStatement) -> None:
         if not self._verified(read, self._carrier_keys(read.statement)):
@@ -169,9 +163,12 @@ class SignatureCheck:
         self._take_reading(read, lambda payload: gap.decode(payload).from_ms)
 
     def _take_reading(self, read: ReadStatement, start_of: Callable[[bytes], int]) -> None:
-        issuer = parse_issuer(read.statement.header.issuer)
+        header = read.statement.header
+        issuer = parse_issuer(header.issuer)
         device = issuer.device or ""
-        if not self._verified(read, self.signed.devices.get((issuer.org, device), [])):
+        if not self._verified(
+            read, self.signed.devices.get((issuer.org, device, header.kid), set())
+        ):
             return
         at_ms = self._decoded(read, start_of)
         if at_ms is None:
@@ -183,7 +180,7 @@ class SignatureCheck:
                 digest=read.digest,
                 carrier=issuer.org,
                 device=device,
-                vehicle=read.statement.header.subject,
+                vehicle=header.subject,
                 at_ms=at_ms,
                 payload=read.statement.payload,
             )
@@ -200,7 +197,7 @@ class SignatureCheck:
             return
         self.signed.trips.append((read.index, record))
 
-    def _verified(self, read: ReadStatement, candidates: list[PublicKey]) -> bool:
+    def _verified(self, read: ReadStatement, candidates: Set[PublicKey]) -> bool:
         header = read.statement.header
         keys = [key for key in candidates if key.kid == header.kid and key.alg == header.alg]
         if not keys:
@@ -223,16 +220,17 @@ class SignatureCheck:
             self._findings.add(Code.MALFORMED_STATEMENT, f"{read.name}: {refused.detail}")
             return None
 
-    def _operator_keys(self, statement: Statement) -> list[PublicKey]:
-        operator = self.signed.operator
-        if operator is None or statement.header.issuer != org_issuer(operator):
-            return []
-        return [held.key for held in self.signed.orgs[operator] if held.role is Role.OPERATOR]
+    def _operator_keys(self, statement: Statement) -> Set[PublicKey]:
+        return self._org_keys(statement, Role.OPERATOR)
 
-    def _carrier_keys(self, statement: Statement) -> list[PublicKey]:
-        issuer = parse_issuer(statement.header.issuer)
-        held = self.signed.orgs.get(issuer.org, []) if issuer.device is None else []
-        return [one.key for one in held if one.role is Role.CARRIER]
+    def _carrier_keys(self, statement: Statement) -> Set[PublicKey]:
+        return self._org_keys(statement, Role.CARRIER)
+
+    def _org_keys(self, statement: Statement, role: Role) -> Set[PublicKey]:
+        named = _org(statement)
+        if named is None or (role is Role.OPERATOR and named != self.signed.operator):
+            return frozenset()
+        return self.signed.orgs.get((named, role, statement.header.kid), frozenset())
 
     def _unknown(self, read: ReadStatement, detail: str) -> None:
         self._findings.add(Code.UNKNOWN_ISSUER, f"{read.name}: {detail}")

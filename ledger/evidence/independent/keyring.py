@@ -1,5 +1,7 @@
 """Keys as records of the log: each is signed by a key before it, and signs what comes after."""
 
+import bisect
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from hashlib import sha256
@@ -60,8 +62,8 @@ class Keyring:
         self.bindings: list[Bound] = []
         self.trips: list[TripRead] = []
         self._operator = ""
-        self._orgs: dict[tuple[str, str], list[Key]] = {}
-        self._devices: dict[tuple[str, str], list[Key]] = {}
+        self._orgs: dict[tuple[str, str, bytes], dict[bytes, Key]] = {}
+        self._devices: dict[tuple[str, str, bytes], dict[bytes, Key]] = {}
         self._origin = origin
         self._pins = pins
         self._refuse = refuse
@@ -90,15 +92,17 @@ class Keyring:
 
     def check_bindings(self) -> None:
         """Every segment and gap meets a binding of its device to its vehicle."""
+        sat: dict[tuple[str, str | None, str], list[tuple[float, float]]] = {}
+        for bound in self.bindings:
+            end = math.inf if bound.to_ms is None else bound.to_ms
+            named = (bound.carrier, bound.device, bound.vehicle)
+            sat.setdefault(named, []).append((bound.from_ms, end))
+        joined = {named: _joined(spans) for named, spans in sat.items()}
         for reading in self.readings:
             begin, end = time_span(reading)
-            named = (reading.org, reading.device, reading.subject)
-            if not any(
-                named == (bound.carrier, bound.device, bound.vehicle)
-                and bound.from_ms <= end
-                and (bound.to_ms is None or begin < bound.to_ms)
-                for bound in self.bindings
-            ):
+            spans = joined.get((reading.org, reading.device, reading.subject), [])
+            before = bisect.bisect_right(spans, (end, math.inf))
+            if before == 0 or spans[before - 1][1] <= begin:
                 detail = f"no binding covers statement {reading.index}"
                 self._refuse(Refused("unbound-vehicle", detail))
 
@@ -120,7 +124,7 @@ class Keyring:
         if pinned is not None and key.thumbprint not in pinned:
             self._refuse(Refused("pin-mismatch", f"hp:{name} is pinned to another key"))
         self._operator = self._operator or name
-        self._orgs.setdefault((name, role), []).append(key)
+        self._orgs.setdefault((name, role, key.thumbprint[:8]), {})[key.thumbprint] = key
 
     def _take_device_key(self, signed: Signed) -> None:
         self._check_signature(signed, self._keys_of_carrier(signed))
@@ -133,7 +137,8 @@ class Keyring:
             raise Refused(_BAD_KEY, f"statement {signed.index} is no device key")
         if (carrier, device) != (signed.org, signed.subject):
             raise Refused("wrong-subject", f"statement {signed.index} is of another device")
-        self._devices.setdefault((carrier, device), []).append(key)
+        named = (carrier, device, key.thumbprint[:8])
+        self._devices.setdefault(named, {})[key.thumbprint] = key
 
     def _take_binding(self, signed: Signed) -> None:
         self._check_signature(signed, self._keys_of_carrier(signed))
@@ -145,7 +150,8 @@ class Keyring:
         self.bindings.append(bound)
 
     def _take_reading(self, signed: Signed) -> None:
-        self._check_signature(signed, self._devices.get((signed.org, signed.device or ""), []))
+        named = (signed.org, signed.device or "", signed.kid)
+        self._check_signature(signed, list(self._devices.get(named, {}).values()))
         time_span(signed)
         self.readings.append(signed)
 
@@ -171,12 +177,14 @@ class Keyring:
         )
 
     def _keys_of_operator(self, signed: Signed) -> list[Key]:
-        if signed.device is not None or signed.org != self._operator:
-            return []
-        return self._orgs.get((signed.org, "operator"), [])
+        return self._keys_of(signed, "operator") if signed.org == self._operator else []
 
     def _keys_of_carrier(self, signed: Signed) -> list[Key]:
-        return [] if signed.device is not None else self._orgs.get((signed.org, "carrier"), [])
+        return self._keys_of(signed, "carrier")
+
+    def _keys_of(self, signed: Signed, role: str) -> list[Key]:
+        found = self._orgs.get((signed.org, role, signed.kid), {})
+        return [] if signed.device is not None else list(found.values())
 
     def _check_signature(self, signed: Signed, keys: list[Key]) -> None:
         named = [key for key in keys if (key.alg, key.thumbprint[:8]) == (signed.alg, signed.kid)]
@@ -207,6 +215,17 @@ def _is_trip(content: dict[Any, Any], provenance: dict[Any, Any]) -> bool:
         and [type(item) for item in watermark] == [int, int]
         and all(type(one) is list and all(type(step) is int for step in one) for one in steps)
     )
+
+
+def _joined(spans: list[tuple[float, float]]) -> list[tuple[float, float]]:
+    """The same time as spans that do not touch, in order."""
+    joined: list[tuple[float, float]] = []
+    for begin, end in sorted(spans):
+        if joined and begin <= joined[-1][1]:
+            joined[-1] = (joined[-1][0], max(end, joined[-1][1]))
+        else:
+            joined.append((begin, end))
+    return joined
 
 
 def _summed(steps: list[int]) -> list[int]:

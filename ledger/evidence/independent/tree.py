@@ -34,12 +34,12 @@ def entry_hash(kind: int, statement: bytes) -> bytes:
 
 def _places(indices: list[int], size: int) -> list[tuple[int, int]]:
     places = []
-    level, row = 0, set(indices)
-    while size >> level > 1 or (level < (size - 1).bit_length()):
+    row = set(indices)
+    for level in range((size - 1).bit_length()):
         last = (size - 1) >> level
         beside = {index ^ 1 for index in row} - row
         places += [(level, index) for index in sorted(beside) if index <= last]
-        level, row = level + 1, {index >> 1 for index in row}
+        row = {index >> 1 for index in row}
     return places
 
 

@@ -19,6 +19,7 @@ from ledger.evidence.file import (
     encode,
     make_evidence,
 )
+from ledger.evidence.independent import independent_verify
 from tests.ledger.evidence.world import THRESHOLDS, drive
 
 _DRIVE = drive()
@@ -132,6 +133,19 @@ def test_another_encoding_of_the_same_content_is_unreadable(
     with pytest.raises(EvidenceUnreadable) as error:
         decode(changed[:-32] + sha256(changed[:-34]).digest())
     assert error.value.code == "malformed"
+
+
+@pytest.mark.parametrize(
+    "head", ["9affffffff", "9bffffffffffffffff", "5bffffffffffffffff", "81" * 64]
+)
+def test_a_length_that_is_not_there_reserves_nothing(head: str) -> None:
+    body = _FULL[:14] + bytes.fromhex(head)
+
+    data = body + b"\x58\x20" + sha256(body).digest()
+
+    with pytest.raises(EvidenceUnreadable):
+        decode(data)
+    assert not independent_verify(data, "quorum none")["readable"]
 
 
 def test_bytes_after_the_file_are_damage() -> None:

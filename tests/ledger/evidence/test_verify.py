@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from hashlib import sha256
+from random import Random
 
 import pytest
 from hypothesis import given, settings
@@ -221,7 +222,9 @@ def test_a_binding_that_the_trip_does_not_cite_does_no_harm() -> None:
     assert verify_evidence(data, world.policy()).verified
 
 
-def test_a_trip_of_hundreds_of_segments_verifies() -> None:
+@pytest.fixture(scope="module")
+def large_file() -> tuple[bytes, Policy]:
+    """A full file of nearly a thousand statements."""
     drive_ = drive()
     world = drive_.world
     inputs = [
@@ -236,12 +239,31 @@ def test_a_trip_of_hundreds_of_segments_verifies() -> None:
     ]
     payload = trip_payload(world, inputs, [drive_.binding])
     trip = world.put(world.keys.exchange, Kind.TRIP, "hp:exchange", VEHICLE, payload)
+    everything = [*drive_.keys, drive_.binding, *inputs, trip]
+    return world.evidence(Form.FULL, everything, thresholds=THRESHOLDS), world.policy()
 
-    data = world.evidence(
-        Form.FULL, [*drive_.keys, drive_.binding, *inputs, trip], thresholds=THRESHOLDS
-    )
 
-    assert verify_evidence(data, world.policy()).verified
+def test_a_trip_of_hundreds_of_segments_verifies(large_file: tuple[bytes, Policy]) -> None:
+    data, policy = large_file
+
+    assert verify_evidence(data, policy).verified
+
+
+def test_a_thousand_changed_bytes_of_a_large_file_are_each_noticed(
+    large_file: tuple[bytes, Policy],
+) -> None:
+    """Every one without a new checksum; each fortieth, for their time, with one too."""
+    data, policy = large_file
+    seed = Random().randrange(2**32)
+    print(f"seed {seed}")
+    chance = Random(seed)
+    for number in range(1_000):
+        changed = bytearray(data)
+        changed[chance.randrange(len(data) - 32)] ^= chance.randrange(1, 256)
+        with pytest.raises(EvidenceUnreadable):
+            verify_evidence(bytes(changed), policy)
+        if number % 40 == 0:
+            assert _refused(_with_checksum(bytes(changed)), policy)
 
 
 def _with_checksum(data: bytes) -> bytes:
