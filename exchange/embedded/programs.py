@@ -84,6 +84,8 @@ def initdb_program(programs: Path, account: Account | None) -> Iterator[Path]:
             (target.parent / name).symlink_to(programs.parent / name)
         for name in _NEEDED:
             _copy_for_unnamed_user(programs / name, target / name)
+        for folder in (target, target.parent, target.parent.parent):
+            folder.chmod(0o755)
         yield target / "initdb"
 
 
@@ -102,7 +104,9 @@ def _copied_to(place: Path, installed: Path) -> Path | None:
     digest = hashlib.sha256((installed / _BIN / "postgres").read_bytes()).hexdigest()[:16]
     copy = place / f"postgresql-{digest}"
     try:
-        place.mkdir(mode=0o755, exist_ok=True)
+        if not place.exists():
+            place.mkdir()
+            place.chmod(0o755)
         if not _roots_alone(place):
             return None
         if not copy.exists():

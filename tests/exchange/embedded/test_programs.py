@@ -17,7 +17,7 @@ from exchange.exits import EnvironmentUnfit
 
 ACCOUNT = Account(47_998, 47_998)
 
-only_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can be another user")
+only_root = pytest.mark.root
 
 
 @pytest.fixture
@@ -44,6 +44,14 @@ def private_installation(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Pat
     spec.submodule_search_locations = [str(private / installed.name)]
     monkeypatch.setattr(programs, "find_spec", lambda _: spec)
     return private
+
+
+@pytest.fixture
+def mask_of_a_careful_user() -> Iterator[None]:
+    """What is made is closed to everyone else unless it is opened."""
+    before = os.umask(0o077)
+    yield
+    os.umask(before)
 
 
 def version_as(account: Account, program: Path) -> str:
@@ -74,6 +82,20 @@ def test_programs_of_a_private_installation_are_copied_once(
     assert found.stat().st_ctime_ns == made_at
     assert private_installation.stat().st_mode == mode
     assert [path.name[:11] for path in (open_place / "cache").iterdir()] == ["postgresql-"]
+
+
+@only_root
+@pytest.mark.usefixtures("mask_of_a_careful_user")
+def test_copies_are_open_to_the_account_whatever_the_mask(
+    private_installation: Path, open_place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(programs, "READABLE_PLACES", (open_place / "cache",))
+
+    found = programs.postgres_programs(ACCOUNT)
+
+    assert version_as(ACCOUNT, found / "postgres").startswith("postgres (PostgreSQL) 18")
+    with programs.initdb_program(found, ACCOUNT) as initdb:
+        assert version_as(ACCOUNT, initdb).startswith("initdb (PostgreSQL) 18")
 
 
 @only_root
