@@ -32,7 +32,8 @@ STREAM = "HP_SEG"
 SUBJECTS = "hp.v1.*.*.seg"
 CONSUMER = "intake"
 
-_ACK_WAIT_S = 60
+_ACK_WAIT_S = 5
+"""Then a killed worker's messages go to another. A slow batch may be taken twice: as duplicates."""
 _UNACKED_MAX = 65_536
 _IDLE_S = 1.0
 _PENDING_BYTES = 64 * 1024 * 1024

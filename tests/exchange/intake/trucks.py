@@ -28,9 +28,16 @@ class Truck:
     """One device: signs segments and gaps of one boot in a row."""
 
     def __init__(
-        self, device: str = "dev-1", *, carrier: str = "acme", vehicle: str = "v-1", seed: int = 1
+        self,
+        device: str = "dev-1",
+        *,
+        carrier: str = "acme",
+        vehicle: str = "v-1",
+        origin: str = ORIGIN,
+        seed: int = 1,
     ) -> None:
         self.carrier, self.device, self.vehicle = carrier, device, vehicle
+        self.origin = origin
         self.rng = random.Random(f"{seed} {carrier} {device}")
         self.signer = SoftwareSigner.generate()
         self.boot = self.rng.randbytes(8)
@@ -76,7 +83,7 @@ class Truck:
             self.signer,
             issuer=self.issuer,
             vehicle=vehicle or self.vehicle,
-            origin=ORIGIN,
+            origin=self.origin,
         )
         if seq is None:
             self.seq, self.prev = self.seq + 1, sealed.digest
@@ -104,7 +111,7 @@ class Truck:
         kind: Kind,
         payload: bytes,
         *,
-        origin: str = ORIGIN,
+        origin: str | None = None,
         issuer: str | None = None,
         vehicle: str | None = None,
     ) -> bytes:
@@ -113,7 +120,7 @@ class Truck:
             self.signer,
             issuer=issuer or self.issuer,
             subject=vehicle or self.vehicle,
-            origin=origin,
+            origin=origin or self.origin,
             type_text=TYPE_TEXT[kind],
             payload=payload,
         )

@@ -10,6 +10,12 @@ from ledger.merkle import root_from_leaf_hashes
 
 def check_store(conn: Connection[Any]) -> int:
     """Every record has its leaf, every leaf its record, the head is their root; the tree's size."""
+    with conn.transaction():
+        conn.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+        return _check(conn)
+
+
+def _check(conn: Connection[Any]) -> int:
     leaves = conn.execute("SELECT index, kind, digest, segment_id FROM leaf ORDER BY index")
     rows = leaves.fetchall()
     head = conn.execute("SELECT size, root FROM tree_head").fetchone()

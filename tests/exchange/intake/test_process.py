@@ -1,0 +1,133 @@
+"""The intake process: killed during its commits, it commits every statement exactly once."""
+
+import asyncio
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import nats as nats_client
+from psycopg import Connection
+
+from exchange.directory import Directory
+from tests.exchange.conftest import Broker
+from tests.exchange.intake.running import DEADLINE_S, stream_is_there
+from tests.exchange.intake.trucks import Truck, admit
+from tests.exchange.intake.whole_store import check_store, committed_digests
+
+SEGMENTS = 1_200
+KILLS = 4
+
+
+class IntakeProcess:
+    """``python -m exchange intake`` over the session's broker and this test's database."""
+
+    def __init__(self, directory: Directory, postgres: str, folder: Path) -> None:
+        config = folder / "settings.toml"
+        config.write_text(f'database_url = "{postgres}"\nbatch_messages_max = 50\n')
+        self._command = [sys.executable, "-m", "exchange", "intake"]
+        self._command += ["--dir", str(directory.root), "--config", str(config)]
+        self._log = folder / "intake.log"
+        self.process = self._start()
+
+    def _start(self) -> subprocess.Popen[bytes]:
+        with self._log.open("ab") as log:
+            return subprocess.Popen(self._command, stdin=subprocess.PIPE, stderr=log)
+
+    def kill_and_start_again(self) -> None:
+        self.process.kill()
+        self.end()
+        self.process = self._start()
+
+    def end(self) -> int:
+        code = self.process.wait(DEADLINE_S)
+        assert self.process.stdin is not None
+        self.process.stdin.close()
+        return code
+
+    @property
+    def log(self) -> str:
+        return self._log.read_text()
+
+
+@contextmanager
+def intake_process(directory: Directory, postgres: str, folder: Path) -> Iterator[IntakeProcess]:
+    intake = IntakeProcess(directory, postgres, folder)
+    try:
+        yield intake
+    finally:
+        if intake.process.poll() is None:
+            intake.process.kill()
+            intake.end()
+
+
+def wait_for_a_transaction(conn: Connection[Any]) -> bool:
+    """Until intake is between the begin and the end of a batch's transaction."""
+    deadline = time.monotonic() + DEADLINE_S
+    while time.monotonic() < deadline:
+        row = conn.execute(
+            "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"
+            " AND application_name = 'haulproof' AND backend_xid IS NOT NULL"
+        ).fetchone()
+        if row is not None and row[0]:
+            return True
+    return False
+
+
+def test_a_kill_during_a_commit_loses_nothing_and_commits_nothing_twice(
+    exchange_directory: Directory,
+    nats: Broker,
+    postgres: str,
+    conn: Connection[Any],
+    tmp_path: Path,
+) -> None:
+    seed = int(os.environ.get("HAULPROOF_TEST_SEED", "0")) or random.SystemRandom().getrandbits(32)
+    print(f"HAULPROOF_TEST_SEED={seed}")
+    rng = random.Random(seed)
+    trucks = [Truck(f"dev-{n}", origin=exchange_directory.origin or "") for n in range(4)]
+    admit(conn, *trucks)
+    raws = [truck.segment() for _ in range(SEGMENTS // 4) for truck in trucks]
+    owners = trucks * (SEGMENTS // 4)
+
+    with intake_process(exchange_directory, postgres, tmp_path) as intake:
+        asyncio.run(publish(nats, list(zip(owners, raws, strict=True))))
+        for _ in range(KILLS):
+            assert wait_for_a_transaction(conn), intake.log
+            time.sleep(rng.uniform(0, 0.004))
+            intake.kill_and_start_again()
+            check_store(conn)
+        wait_for_all(conn, len(raws), intake)
+        intake.process.send_signal(signal.SIGTERM)
+        assert intake.end() == 0, intake.log
+
+    assert sorted(committed_digests(conn)) == sorted(sha256(raw).digest() for raw in raws)
+    check_store(conn)
+
+
+async def publish(broker: Broker, sent: list[tuple[Truck, bytes]]) -> None:
+    client = await nats_client.connect(broker.url, user=broker.user, password=broker.password)
+    try:
+        await stream_is_there(client)
+        for truck, raw in sent:
+            await client.publish(f"hp.v1.{truck.carrier}.{truck.device}.seg", raw)
+        await client.flush()
+    finally:
+        await client.close()
+
+
+def wait_for_all(conn: Connection[Any], count: int, intake: IntakeProcess) -> None:
+    """What a killed worker had in hand comes again after the acknowledgement wait."""
+    deadline = time.monotonic() + 3 * DEADLINE_S
+    while time.monotonic() < deadline:
+        row = conn.execute("SELECT count(*) FROM segment_key").fetchone()
+        if row is not None and row[0] == count:
+            return
+        time.sleep(0.05)
+    raise AssertionError(f"not everything was committed: {intake.log}")
