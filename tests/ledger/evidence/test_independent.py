@@ -59,7 +59,7 @@ def _noticed(data: bytes) -> bool:
     return bool(independent_verify(data, _POLICY)["reasons"])
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.integers(0, len(_FILES["trip"]) - 33), st.integers(1, 255))
 def test_no_changed_byte_survives_a_new_checksum(place: int, xor: int) -> None:
     data = bytearray(_FILES["trip"])

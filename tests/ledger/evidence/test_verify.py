@@ -291,7 +291,7 @@ def test_every_changed_byte_of_a_small_file_is_noticed() -> None:
         assert _refused(_with_checksum(changed)) or changed[:-32] == _FILES["trip"][:-32]
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 @given(st.integers(0, len(_FILES["full"]) - 33), st.integers(1, 255))
 def test_no_changed_byte_of_a_full_file_survives_a_new_checksum(place: int, xor: int) -> None:
     data = bytearray(_FILES["full"])
