@@ -58,8 +58,11 @@ class Account:
             if not segment.driver_class:
                 self.samples += segment.block.n
             self.fixes += _fixes(segment.block)
-            times = (segment.t0 + offset for offset in sample_offsets_ms(segment.block))
-            self.sampled_s.update(_second(time) for time in times)
+            for offset in sample_offsets_ms(segment.block):
+                # After a step of the truck's clock its seconds may lie across ours: it holds both.
+                self.sampled_s.update(
+                    (_second(segment.t0 + offset), (segment.t0 + offset) // _MS_PER_S)
+                )
         elif statement.kind == Kind.GAP:
             stated = gap.decode(sign1.parse(statement.raw).payload)
             self.gaps += 1

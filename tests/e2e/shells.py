@@ -63,9 +63,9 @@ class Background:
 
     def _value(self, name: str) -> str | None:
         for line in list(self.lines):
-            words = line.replace(":", " ", 1).split()
-            if len(words) >= 2 and words[0] == name:
-                return line.replace(":", " ", 1).split(maxsplit=1)[1].strip()
+            words = line.split(maxsplit=1)
+            if len(words) == 2 and words[0] == name:
+                return words[1].strip()
         return None
 
     def _read(self) -> None:
