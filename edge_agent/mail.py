@@ -129,7 +129,8 @@ class OutboxMail:
         due_ms = self.delivery.next_due_ms()
         wait_s = _IDLE_S if due_ms is None else min(_IDLE_S, max(0.0, (due_ms - now_ms) / 1_000))
         try:
-            await asyncio.wait_for(self.woken.wait(), wait_s)
+            async with asyncio.timeout(wait_s):
+                await self.woken.wait()
         except TimeoutError:
             return
 

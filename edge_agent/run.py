@@ -177,7 +177,8 @@ class Run:
             async with asyncio.timeout(timeout_s):
                 while (waiting := await self._waiting()) and not self._hurried:
                     try:
-                        await asyncio.wait_for(self.mail.settled.wait(), _DRAIN_PROGRESS_S)
+                        async with asyncio.timeout(_DRAIN_PROGRESS_S):
+                            await self.mail.settled.wait()
                     except TimeoutError:
                         _log.info("waiting for receipts", extra={"waiting": waiting})
                     self.mail.settled.clear()

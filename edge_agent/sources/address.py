@@ -3,6 +3,8 @@
 from collections.abc import Callable
 from urllib.parse import parse_qsl, urlsplit
 
+from can.interfaces import VALID_INTERFACES
+
 from edge_agent.sources.can_bus import CanBusSource
 from edge_agent.sources.nmea_line import NmeaSource
 from edge_agent.sources.port import EndMark, Source, SourceUrlRefused
@@ -25,7 +27,7 @@ def can_source(url: str, end: EndMark, stamp: Callable[[], float] | None) -> Sou
         return SocketcandSource(host, port, channel, end, stamp)
     interface, colon, rest = url.partition(":")
     channel, _, query = rest.partition("?")
-    if not colon or not interface or not channel or "/" in interface:
+    if not colon or not channel or interface not in VALID_INTERFACES:
         raise SourceUrlRefused(f"{url} is no bus; write {_CAN_FORMS}")
     try:
         options = {key: _OPTIONS[key](value) for key, value in parse_qsl(query)}

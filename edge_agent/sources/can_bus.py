@@ -67,7 +67,8 @@ class CanBusSource:
     ) -> None:
         while True:
             try:
-                item = await asyncio.wait_for(pending.get(), QUIET_S)
+                async with asyncio.timeout(QUIET_S):
+                    item = await pending.get()
             except TimeoutError:
                 if self._end.is_set:
                     return

@@ -46,7 +46,8 @@ class EndMark:
         if not self.expected:
             return self.replayed
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self.event.wait(), MARK_WAIT_S)
+            async with asyncio.timeout(MARK_WAIT_S):
+                await self.event.wait()
         return self.event.is_set()
 
 

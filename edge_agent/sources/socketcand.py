@@ -5,6 +5,7 @@ fails when the first frames come in the same read as the handshake's answer (doc
 """
 
 import asyncio
+import contextlib
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -81,6 +82,8 @@ class SocketcandSource:
             raise SourceLost(f"{self.name} speaks no socketcand") from error
         finally:
             writer.close()
+            with contextlib.suppress(OSError):
+                await writer.wait_closed()
 
     async def _handshake(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         for command, answer in (
@@ -98,7 +101,8 @@ class SocketcandSource:
         rest = b""
         while True:
             try:
-                chunk = await asyncio.wait_for(reader.read(_READ_BYTES), QUIET_S)
+                async with asyncio.timeout(QUIET_S):
+                    chunk = await reader.read(_READ_BYTES)
             except TimeoutError:
                 if self._end.is_set:
                     return
