@@ -3,7 +3,6 @@
 import asyncio
 import collections
 import contextlib
-import json
 import signal
 import time
 from collections.abc import Callable
@@ -15,7 +14,7 @@ import psycopg
 import structlog
 from nats.aio.client import Client
 from nats.aio.msg import Msg
-from psycopg_pool import ConnectionPool, PoolTimeout
+from psycopg_pool import ConnectionPool
 
 from exchange.broker_decision import (
     Asked,
@@ -30,7 +29,7 @@ from exchange.broker_decision import (
     user_claims,
 )
 from exchange.devices.repository import mqtt_secret_hash
-from exchange.directory import existing_directory
+from exchange.directory import existing_directory, read_secrets
 from exchange.embedded.nats import HP_ACCOUNT
 from exchange.nkey_tokens import NkeyIssuer, read_claims
 from exchange.readiness import tell_ready
@@ -57,7 +56,7 @@ class DatabasePasswords:
         try:
             with self.connections.connection(timeout=5) as connection:
                 return mqtt_secret_hash(connection, carrier, device)
-        except (psycopg.Error, PoolTimeout):
+        except psycopg.Error:
             raise NotAdmitted(Cause.UNAVAILABLE) from None
 
 
@@ -119,7 +118,7 @@ class Responder:
 
 def run(settings: Settings) -> int:
     """Answer until SIGTERM; the broker and the database may come and go."""
-    held = json.loads(existing_directory(settings.dir).nats_secrets.read_bytes())
+    held = read_secrets(existing_directory(settings.dir).nats_secrets)
     with pool(settings, size_max=AT_ONCE) as connections:
         issuer, passwords = NkeyIssuer(held["issuer_seed"]), DatabasePasswords(connections)
         responder = Responder(issuer, passwords, lambda: int(time.time()))

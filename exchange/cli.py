@@ -3,15 +3,18 @@
 import importlib
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 
 import typer
 
 from exchange.exits import CommandStopped
+from exchange.private_files import unfit
 
 COMMANDS = ("up", "org", "device", "grant", "trip")
 """Each is a module ``exchange.commands.<name>`` with ``app``, a ``typer.Typer``."""
 
 EXIT_USAGE = 2
+EXIT_ENVIRONMENT = 3
 EXIT_INTERRUPTED = 130
 
 
@@ -31,6 +34,10 @@ def main(argv: Sequence[str]) -> int:
     except typer.TyperException as wrong:
         said = wrong.format_message().rstrip(".")
         return _refuse(f"{said}: see haulproof {name} --help", EXIT_USAGE)
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        return _refuse(str(unfit(Path(str(error.filename or "a file")), error)), EXIT_ENVIRONMENT)
     return result if isinstance(result, int) else 0
 
 

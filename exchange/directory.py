@@ -119,13 +119,21 @@ def open_directory(
     as ``claim_directory`` does, and when the log in it has another origin.
     """
     directory = claim_directory(settings)
+    try:
+        _complete(directory, settings, now())
+    except OSError as error:
+        raise unfit(Path(error.filename or directory.root), error) from None
+    return directory
+
+
+def _complete(directory: Directory, settings: Settings, now: datetime) -> None:
     for folder in (directory.secrets, directory.tls, directory.nats, directory.logs):
         make_private_folder(folder)
     _make_origin(directory, settings.origin)
     _make_secrets(directory)
-    renew_certificates(directory, settings, now())
+    _check_secrets(directory)
+    renew_certificates(directory, settings, now)
     _make_policy(directory, settings.organisation)
-    return directory
 
 
 def renew_certificates(directory: Directory, settings: Settings, now: datetime) -> bool:
@@ -242,6 +250,38 @@ def _make_secrets(directory: Directory) -> None:
             runtime_password=secrets.token_urlsafe(32),
         ),
     )
+
+
+def _check_secrets(directory: Directory) -> None:
+    """Every secret can be read, and the log's key is the one that readers were told."""
+    keys = (directory.exchange_key, directory.token_key, directory.ca_key, directory.server_key)
+    try:
+        for path in keys:
+            SoftwareSigner.from_pem(path.read_bytes())
+        path = directory.log_key
+        vkey = str(directory.log_signer().vkey)
+        for path in (directory.operator, directory.nats_secrets, directory.postgres_secrets):
+            read_secrets(path)
+    except ValueError:
+        raise _damaged(path) from None
+    if directory.policy.exists() and directory.log_vkey() != vkey:
+        raise EnvironmentUnfit(
+            f"{directory.log_key} is the key of another log than {directory.vkey}: "
+            "bring the right one back from a backup"
+        )
+
+
+def read_secrets(path: Path) -> dict[str, str]:
+    """Names and values of a JSON file of ``secrets/``; ``EnvironmentUnfit`` when it is damaged."""
+    try:
+        held = json.loads(path.read_bytes())
+        return {name: held[name] for name in held if isinstance(held[name], str)}
+    except (ValueError, TypeError):
+        raise _damaged(path) from None
+
+
+def _damaged(path: Path) -> EnvironmentUnfit:
+    return EnvironmentUnfit(f"{path} is damaged: bring it back from a backup")
 
 
 def _make_policy(directory: Directory, organisation: str) -> None:

@@ -44,11 +44,17 @@ def keep_ports(settings: Settings, directory: Directory) -> Ports:
 
 
 def read_ports(directory: Directory) -> Ports | None:
-    """The kept ports; None before the first start."""
+    """The kept ports; None before the first start, ``EnvironmentUnfit`` when damaged."""
     if not directory.ports.exists():
         return None
-    held = json.loads(directory.ports.read_bytes())
-    return Ports(api=held["api"], mqtt=held["mqtt"], nats=held["nats"])
+    try:
+        held = json.loads(directory.ports.read_bytes())
+        return Ports(api=int(held["api"]), mqtt=int(held["mqtt"]), nats=int(held["nats"]))
+    except (ValueError, KeyError, TypeError):
+        raise EnvironmentUnfit(
+            f"{directory.ports} is damaged: bring it back from a backup, or remove it and tell the "
+            "agents the new port"
+        ) from None
 
 
 def _hosts(settings: Settings) -> dict[str, str]:

@@ -159,6 +159,10 @@ class Supervisor:
             migrate(self._settings)
         except StoreUnfit as unfit:
             raise EnvironmentUnfit(str(unfit)) from None
+        except FileNotFoundError as missing:
+            raise EnvironmentUnfit(
+                f"{missing.filename} is missing: install haulproof[exchange] again"
+            ) from None
         except psycopg.OperationalError as error:
             where = conninfo.conninfo_to_dict(self._settings.database_url).get("host", "localhost")
             reason = str(error).strip().splitlines()[-1]
@@ -201,13 +205,16 @@ class Supervisor:
                 if role.ended() is not None:
                     self._start_role_again(role)
             now = time.monotonic()
-            if now >= upkeep_at:
-                upkeep_at = now + _UPKEEP_S
-                for server in self._servers:
-                    server.keep_reachable()
-            if now >= certificates_at:
-                certificates_at = now + _CERTIFICATES_S
-                self._renew_certificates(directory)
+            try:
+                if now >= upkeep_at:
+                    upkeep_at = now + _UPKEEP_S
+                    for server in self._servers:
+                        server.keep_reachable()
+                if now >= certificates_at:
+                    certificates_at = now + _CERTIFICATES_S
+                    self._renew_certificates(directory)
+            except EnvironmentUnfit as unfit:
+                self._on_event(str(unfit))
 
     def _start_server_again(self, server: EmbeddedServer) -> None:
         if not self._is_due(server.name, _code(server.process), lived_s=0.0):
@@ -215,16 +222,21 @@ class Supervisor:
         try:
             server.start()
         except EnvironmentUnfit as unfit:
-            self._on_event(str(unfit))
+            self._postpone(server.name, unfit)
             return
         del self._again[server.name]
         self._on_event(f"{server.name} is back")
 
     def _start_role_again(self, role: RoleProcess) -> None:
         lived_s = time.monotonic() - role.started_at_s
-        if self._is_due(role.name, role.ended(), lived_s, role.failures):
-            role.failures = self._again.pop(role.name).failures
+        if not self._is_due(role.name, role.ended(), lived_s, role.failures):
+            return
+        try:
             role.start()
+        except EnvironmentUnfit as unfit:
+            self._postpone(role.name, unfit)
+            return
+        role.failures = self._again.pop(role.name).failures
 
     def _is_due(self, name: str, code: int | None, lived_s: float, failures: int = 0) -> bool:
         """Whether something that ended is to be started now; plans it when it is seen first."""
@@ -235,17 +247,23 @@ class Supervisor:
             self._again[name] = _Again(in_a_row, now + wait_s)
             self._on_event(f"{name} ended ({_how(code)}) and is started again")
             return False
-        if now < again.at_s:
-            return False
+        return now >= again.at_s
+
+    def _postpone(self, name: str, unfit: EnvironmentUnfit) -> None:
+        again = self._again[name]
         again.failures, wait_s = self._backoff.after(again.failures, 0.0)
-        again.at_s = now + wait_s
-        return True
+        again.at_s = time.monotonic() + wait_s
+        self._on_event(str(unfit))
 
     def _renew_certificates(self, directory: Directory) -> None:
-        if renew_certificates(directory, self._settings, datetime.now(UTC)):
-            for server in self._servers:
-                if isinstance(server, EmbeddedNats):
-                    server.read_certificates_again()
+        """Once a year; the broker starts anew, since a reload ends connections as well."""
+        if not renew_certificates(directory, self._settings, datetime.now(UTC)):
+            return
+        for server in self._servers:
+            if isinstance(server, EmbeddedNats):
+                self._on_event("the certificate was renewed; the broker starts with it")
+                server.stop()
+                server.start()
 
     def _end(self) -> None:
         for role in self._roles:

@@ -55,7 +55,7 @@ def up(
     Once ready it prints: api, mqtt, log_origin, log_vkey, policy_file, dir.
     """
     settings = load_settings(config, dir=directory)
-    steps = _Steps()
+    steps = Steps(_QUIET_S)
 
     def ready(made: Directory, complete: Settings) -> None:
         announcement = _announcement(made, complete)
@@ -72,10 +72,11 @@ def up(
         steps.end()
 
 
-class _Steps:
-    """Says what is being done as soon as it has taken two seconds."""
+class Steps:
+    """Says what is being done, once starting has taken ``quiet_s`` seconds."""
 
-    def __init__(self) -> None:
+    def __init__(self, quiet_s: float) -> None:
+        self._quiet_s = quiet_s
         self._started_s = time.monotonic()
         self._current = ""
         self._said = ""
@@ -84,18 +85,21 @@ class _Steps:
         threading.Thread(target=self._say_when_it_takes_long, daemon=True).start()
 
     def step(self, text: str) -> None:
+        """From now on this is being done."""
         with self._lock:
             self._current = text
-            if time.monotonic() - self._started_s >= _QUIET_S:
+            if time.monotonic() - self._started_s >= self._quiet_s:
                 self._say()
 
     def end(self) -> None:
+        """Nothing more is said."""
         self._ended.set()
 
     def _say_when_it_takes_long(self) -> None:
-        if not self._ended.wait(_QUIET_S):
+        if not self._ended.wait(self._quiet_s):
             with self._lock:
-                self._say()
+                if not self._ended.is_set():
+                    self._say()
 
     def _say(self) -> None:
         if self._current and self._current != self._said:

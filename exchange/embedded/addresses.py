@@ -1,8 +1,6 @@
 """Where the embedded servers are found: settings completed from the exchange's directory."""
 
-import json
-
-from exchange.directory import Directory
+from exchange.directory import Directory, read_secrets
 from exchange.embedded.postgres import EmbeddedPostgres
 from exchange.kept_ports import read_ports
 from exchange.settings import Settings
@@ -17,7 +15,7 @@ def completed(settings: Settings, directory: Directory) -> Settings:
     if not settings.database_url:
         found["database_url"] = EmbeddedPostgres(directory).url
     if not settings.nats_url and ports is not None:
-        held = json.loads(directory.nats_secrets.read_bytes())
+        held = read_secrets(directory.nats_secrets)
         found |= {
             "nats_url": f"nats://127.0.0.1:{ports.nats}",
             "nats_user": held["exchange_user"],

@@ -14,7 +14,7 @@ import time
 
 import nkeys
 
-from exchange.directory import Directory
+from exchange.directory import Directory, read_secrets
 from exchange.embedded.processes import end, end_left_behind, last_words, start_server
 from exchange.embedded.programs import nats_program
 from exchange.exits import EnvironmentUnfit
@@ -87,11 +87,6 @@ class EmbeddedNats:
         """URL of the exchange's own listener."""
         return f"nats://127.0.0.1:{self._ports.nats}"
 
-    def read_certificates_again(self) -> None:
-        """Let new connections get the renewed certificate; open ones stay."""
-        if self._process is not None:
-            self._process.send_signal(signal.SIGHUP)
-
     def keep_reachable(self) -> None:
         """Nothing to do: its listeners are TCP ports."""
 
@@ -112,7 +107,7 @@ class EmbeddedNats:
             return False
 
     def _configuration(self) -> str:
-        held = json.loads(self._directory.nats_secrets.read_bytes())
+        held = read_secrets(self._directory.nats_secrets)
         return configuration(
             directory=self._directory,
             settings=self._settings,

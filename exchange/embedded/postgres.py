@@ -1,6 +1,5 @@
 """The embedded PostgreSQL: a Unix socket in its own data folder, and no other way in."""
 
-import json
 import signal
 import subprocess
 import time
@@ -9,7 +8,7 @@ from urllib.parse import quote, urlencode
 
 import psycopg
 
-from exchange.directory import Directory
+from exchange.directory import Directory, read_secrets
 from exchange.embedded import postgres_cluster as cluster
 from exchange.embedded.processes import end, end_left_behind, last_words, start_server
 from exchange.embedded.programs import postgres_programs
@@ -61,7 +60,7 @@ class EmbeddedPostgres:
         Raises ``EnvironmentUnfit`` with a sentence when that is not possible.
         """
         end_left_behind(self._folder, "postgres", _STOP_SIGNALS)
-        passwords = json.loads(self._secrets.read_bytes())
+        passwords = read_secrets(self._secrets)
         account = cluster.cluster_account(self._folder)
         programs = postgres_programs(account)
         if not self._folder.exists():
@@ -107,7 +106,7 @@ class EmbeddedPostgres:
         short_way(self._folder, _SOCKET)
 
     def _url(self, user: str, password: str, database: str) -> str:
-        secret = json.loads(self._secrets.read_bytes())[password]
+        secret = read_secrets(self._secrets)[password]
         where = urlencode({"host": str(short_way(self._folder, _SOCKET))})
         return f"postgresql://{user}:{quote(secret)}@/{database}?{where}"
 

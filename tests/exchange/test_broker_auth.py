@@ -11,12 +11,19 @@ from dataclasses import dataclass
 
 import aiomqtt
 import nats as nats_client
+import psycopg
 import pytest
 from nats.aio.client import Client
 
-from exchange.broker_auth import Responder, serve
+from exchange.broker_auth import DatabasePasswords, Responder, serve
+from exchange.broker_decision import Cause, NotAdmitted
+from exchange.devices.repository import save_device
 from exchange.directory import Directory
 from exchange.nkey_tokens import NkeyIssuer
+from exchange.orgs.repository import insert_organisation
+from exchange.settings import Settings
+from exchange.store.database import pool
+from schemas.statements.org_key import Role
 from tests.exchange.conftest import Broker
 
 PASSWORD = "p" * 43
@@ -227,3 +234,29 @@ async def subscribe(device: aiomqtt.Client, topic: str) -> int | None:
         return None
     first = granted[0]
     return first if isinstance(first, int) else first.value
+
+
+def test_a_password_is_found_by_its_hash_in_the_device_table(postgres: str) -> None:
+    digest = hashlib.sha256(PASSWORD.encode()).digest()
+    with psycopg.connect(postgres) as connection:
+        insert_organisation(connection, "acme", Role.CARRIER)
+        save_device(
+            connection,
+            carrier="acme",
+            device="dev-1",
+            assurance=1,
+            note="",
+            mqtt_secret_hash=digest,
+        )
+    with pool(Settings(database_url=postgres), size_max=1) as connections:
+        passwords = DatabasePasswords(connections)
+        assert passwords.password_hash("acme", "dev-1") == digest
+        assert passwords.password_hash("acme", "dev-2") is None
+
+
+def test_without_a_database_nobody_is_admitted_and_the_cause_is_counted(postgres: str) -> None:
+    with pool(Settings(database_url=postgres), size_max=1) as connections:
+        passwords = DatabasePasswords(connections)
+    with pytest.raises(NotAdmitted) as refused:
+        passwords.password_hash("acme", "dev-1")
+    assert refused.value.cause is Cause.UNAVAILABLE

@@ -157,3 +157,23 @@ def test_a_new_server_name_makes_a_new_server_certificate(tmp_path: Path) -> Non
     named = Settings(dir=tmp_path / "ex", server_names=("ex.example",))
     assert renew_certificates(directory, named, datetime.now(UTC))
     assert not renew_certificates(directory, named, datetime.now(UTC))
+
+
+SECRETS = ("log.key", "exchange.key", "token.key", "ca.key", "operator.json", "nats.json")
+
+
+@pytest.mark.parametrize("name", SECRETS)
+@pytest.mark.parametrize("damage", [b"", b"\xff{", b"-----BEGIN PRIVATE KEY-----\n"])
+def test_a_damaged_secret_is_told(tmp_path: Path, name: str, damage: bytes) -> None:
+    directory = open_directory(Settings(dir=tmp_path / "ex"))
+    (directory.secrets / name).write_bytes(damage)
+    with pytest.raises(EnvironmentUnfit, match=rf"{name} is damaged: bring it back"):
+        open_directory(Settings(dir=tmp_path / "ex"))
+
+
+def test_another_logs_key_is_told_before_it_signs_anything(tmp_path: Path) -> None:
+    directory = open_directory(Settings(dir=tmp_path / "ex"))
+    other = open_directory(Settings(dir=tmp_path / "other"))
+    directory.log_key.write_bytes(other.log_key.read_bytes())
+    with pytest.raises(EnvironmentUnfit, match="is the key of another log"):
+        open_directory(Settings(dir=tmp_path / "ex"))

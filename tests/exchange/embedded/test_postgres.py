@@ -1,6 +1,5 @@
 """The embedded PostgreSQL with the real server."""
 
-import os
 import signal
 import stat
 import subprocess
@@ -22,7 +21,6 @@ from exchange.exits import EnvironmentUnfit
 from exchange.settings import Settings
 
 DEADLINE_S = 30.0
-IS_ROOT = os.geteuid() == 0
 START_AND_DIE = textwrap.dedent(
     """
     import os, sys
@@ -202,28 +200,3 @@ def test_a_server_that_does_not_start_is_told_with_its_own_words(tmp_path: Path)
         EnvironmentUnfit, match=r"PostgreSQL does not start: .*could not open file .*pg_control"
     ):
         EmbeddedPostgres(directory).start()
-
-
-@pytest.mark.skipif(not IS_ROOT, reason="only root can try another user")
-def test_an_ordinary_user_without_a_name_runs_it_too(tmp_path: Path) -> None:
-    uid = 47_999
-    home = tmp_path / "home"
-    home.mkdir(mode=0o700)
-    os.chown(home, uid, uid)
-    done = subprocess.run(
-        [*_as_user(uid), sys.executable, "-c", START_AND_DIE, str(home / "ex")],
-        cwd=home,
-        env={"PATH": os.defpath, "PYTHONPATH": os.pathsep.join(sys.path), "HOME": str(home)},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    assert (home / "ex" / "postgres").stat().st_uid == uid
-
-
-def _as_user(uid: int) -> list[str]:
-    """setpriv to the user; it may look into folders, since Python may lie in root's home."""
-    may_look = "+dac_read_search"
-    who = [f"--reuid={uid}", f"--regid={uid}", "--clear-groups"]
-    return ["setpriv", *who, f"--inh-caps={may_look}", f"--ambient-caps={may_look}", "--"]
