@@ -117,7 +117,7 @@ class Intake:
             result = await self._commit(batch, stop)
             if result is None:
                 continue
-            await self.settle(batch, result)
+            await self._settle(batch, result)
 
     async def _commit(self, batch: list[Message], stop: asyncio.Event) -> BatchResult | None:
         """The batch's result; None when told to stop while the store was away."""
@@ -138,7 +138,7 @@ class Intake:
             log.warning("batch-left", messages=len(batch))
         return None
 
-    async def settle(self, batch: list[Message], result: BatchResult) -> None:
+    async def _settle(self, batch: list[Message], result: BatchResult) -> None:
         """After the transaction: the broker may forget, the devices are answered.
 
         A crash or an absent broker here leaves messages that are delivered again, as duplicates.
