@@ -7,54 +7,44 @@ from pathlib import Path
 
 _PROC = Path("/proc")
 _TICKS_PER_S = os.sysconf("SC_CLK_TCK")
-_UTIME, _STIME, _PPID = 11, 12, 1
+_UTIME, _STIME = 11, 12
 
 
 def cpu_seconds(directory: Path) -> dict[str, float]:
-    """User and system time so far of each part whose command line or data lies in ``directory``.
+    """User and system time so far of each running part of the exchange in ``directory``.
 
     Parts: ``nats``, ``postgres`` (all its backends), and the roles of the exchange's processes.
     """
     spent: defaultdict[str, float] = defaultdict(float)
-    postmasters: set[int] = set()
-    rest: list[tuple[int, list[str]]] = []
-    for pid, words, fields in _processes():
-        part = _part_of(words, str(directory))
-        if part is None:
-            rest.append((pid, fields))
-            continue
-        spent[part] += _seconds(fields)
-        if part == "postgres":
-            postmasters.add(pid)
-    for _, fields in rest:
-        if int(fields[_PPID]) in postmasters:
-            spent["postgres"] += _seconds(fields)
+    for words, folder, fields in _processes():
+        part = _part_of(words, folder, directory)
+        if part is not None:
+            spent[part] += _seconds(fields)
     return spent
 
 
-def _part_of(words: list[str], directory: str) -> str | None:
-    if not any(word.startswith(directory) for word in words):
+def _part_of(words: list[str], folder: Path, directory: Path) -> str | None:
+    # The servers work in their data folders; their command lines name no path.
+    if folder.parent == directory:
+        return folder.name
+    if str(directory) not in words:
         return None
-    program = Path(words[0]).name
-    if program == "nats-server":
-        return "nats"
-    if program == "postgres":
-        return "postgres"
     if "exchange" in words:
         return words[words.index("exchange") + 1]
     return "supervisor" if "up" in words else None
 
 
-def _processes() -> Iterator[tuple[int, list[str], list[str]]]:
+def _processes() -> Iterator[tuple[list[str], Path, list[str]]]:
     for entry in _PROC.iterdir():
         if not entry.name.isdecimal():
             continue
         try:
             words = (entry / "cmdline").read_bytes().decode(errors="replace").split("\0")
+            folder = Path(os.readlink(entry / "cwd"))
             stat = (entry / "stat").read_text()
-        except OSError:  # it has ended meanwhile
+        except OSError:  # it has ended meanwhile, or is somebody else's
             continue
-        yield int(entry.name), words, stat.rpartition(")")[2].split()
+        yield words, folder, stat.rpartition(")")[2].split()
 
 
 def _seconds(fields: list[str]) -> float:

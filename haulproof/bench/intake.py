@@ -21,6 +21,7 @@ from typing import Any
 import psycopg
 
 from exchange.directory import Directory
+from exchange.embedded.postgres import EmbeddedPostgres
 from exchange.settings import Settings
 from exchange.store.database import connect
 from firmware_sim.drives import RecordDrive, open_drive, shipped_drive
@@ -172,7 +173,9 @@ class _Fleet:
 
 
 def _durability(directory: Directory) -> dict[str, str]:
-    with connect(Settings(dir=directory.root)) as conn:
+    with connect(
+        Settings(dir=directory.root, database_url=EmbeddedPostgres(directory).url)
+    ) as conn:
         return {name: _shown(conn, name) for name in _DURABILITY}
 
 

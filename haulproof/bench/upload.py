@@ -1,6 +1,7 @@
 """Publishing for the bench: every device over MQTT with its own password, QoS 1, from processes."""
 
 import asyncio
+import logging
 import ssl
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -14,6 +15,9 @@ from schemas.wire.topics import segment_topic
 _DEVICES_AT_ONCE = 16
 _IN_FLIGHT = 50
 _PATIENCE_S = 120
+
+_QUIET = logging.getLogger("haulproof.bench.upload")
+_QUIET.setLevel(logging.ERROR)  # that many publishes wait is what a load is
 
 Upload = tuple[str, Enrolled, list[bytes]]
 """A device's name, its way to the broker, its statements in order."""
@@ -53,6 +57,7 @@ async def _publish_device(device: str, enrolled: Enrolled, statements: list[byte
         tls_context=ssl.create_default_context(cadata=enrolled.ca_pem),
         max_inflight_messages=_IN_FLIGHT,
         timeout=_PATIENCE_S,
+        logger=_QUIET,
     )
     async with client:
         for start in range(0, len(statements), _IN_FLIGHT):
