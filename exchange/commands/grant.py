@@ -117,7 +117,8 @@ def list_grants(credentials: CredentialsFile = None, as_json: AsJson = False) ->
     columns = ("id", "from", "to", "purpose", "vehicles", "precision", "expires", "state")
     names = ("carrier", "grantee", "purpose", "vehicles", "precision", "expires_at", "state")
     rows = [[item["id"][:16], *(item[name] for name in names)] for item in items]
-    print_table(columns, rows, whole=("id",))
+    none = "Your organisation has neither given nor received a grant."
+    print_table(columns, rows, whole=("id",), if_empty=none)
 
 
 @app.command("revoke")

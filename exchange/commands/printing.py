@@ -23,9 +23,16 @@ def print_object(members: Mapping[str, Any], as_json: bool) -> None:
 
 
 def print_table(
-    columns: Sequence[str], rows: Sequence[Sequence[object]], whole: Sequence[str] = ()
+    columns: Sequence[str],
+    rows: Sequence[Sequence[object]],
+    *,
+    whole: Sequence[str],
+    if_empty: str,
 ) -> None:
-    """A table; the columns named in ``whole`` are never cut."""
+    """A table, or a sentence for none; the columns named in ``whole`` are never cut."""
+    if not rows:
+        print(if_empty)
+        return
     table = Table(box=None, pad_edge=False, header_style="bold")
     for column in columns:
         table.add_column(column, no_wrap=column in whole, overflow="fold")
@@ -37,7 +44,7 @@ def print_table(
 
 def _plain(value: object) -> str:
     """Text from outside must not steer the terminal."""
-    if value is None:
+    if value is None or value == []:
         return "-"
     if isinstance(value, list | tuple):
         return ", ".join(_plain(item) for item in value)

@@ -56,7 +56,8 @@ def list_trips(
         print_object({"items": items, "derived_to": derived_to}, True)
         return
     columns = ("id", "carrier", "vehicle", "start", "end", "odometer km", "GNSS km", "findings")
-    print_table(columns, [_row(item) for item in items], whole=("id",))
+    none = "No trip is open to you here: ask the carrier for a grant, or drive one."
+    print_table(columns, [_row(item) for item in items], whole=("id",), if_empty=none)
 
 
 @app.command("get")

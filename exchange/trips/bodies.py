@@ -7,6 +7,7 @@ from pydantic import BaseModel, Field
 
 from exchange.api.bodies import time_of
 from exchange.trips.readable import TripRow
+from schemas.catalogue import EVENTS
 from schemas.cose.sign1 import parse
 from schemas.statements.grant import Precision
 from schemas.statements.trip import Trip, decode
@@ -65,10 +66,11 @@ class Span(BaseModel):
 
 
 class EventBody(BaseModel):
-    """A driving event that the truck signed; the id is the catalogue's."""
+    """An event that the truck signed; id and name are the catalogue's."""
 
     at: str
     event_id: int
+    name: str | None
 
 
 class FindingBody(BaseModel):
@@ -194,7 +196,11 @@ def _span(span: Interval) -> Span:
 
 
 def _event(event: TripEvent) -> EventBody:
-    return EventBody(at=time_of(event.at_ms), event_id=event.event_id)
+    return EventBody(
+        at=time_of(event.at_ms),
+        event_id=event.event_id,
+        name=EVENTS.get(event.event_id),
+    )
 
 
 def _finding(finding: Finding) -> FindingBody:

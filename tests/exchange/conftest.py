@@ -4,7 +4,8 @@
 ``empty_postgres``   the same without migrations
 ``nats``             the running broker: URL, user and password of the exchange's account, MQTT
                      address, CA file; streams are deleted after the test
-``world``            an exchange's API on a fresh database, with everyone around it
+``world``            an exchange's API on an empty log, with everyone around it
+``own_world``        the same for a test that leaves it broken
 ``postgres_server``, ``nats_server``, ``exchange_directory``   the session's servers, directory
 """
 
@@ -28,6 +29,7 @@ from exchange.embedded.postgres_cluster import RUNTIME_ROLE
 from exchange.kept_ports import Ports, keep_ports
 from exchange.settings import Settings
 from exchange.store.database import migrate
+from tests.exchange.pristine import Pristine, remember
 from tests.exchange.world import World, running
 
 
@@ -74,8 +76,29 @@ def postgres(postgres_server: EmbeddedPostgres, migrated_template: str) -> Itera
         yield url
 
 
+@pytest.fixture(scope="session")
+def kept_world(
+    postgres_server: EmbeddedPostgres,
+    migrated_template: str,
+    exchange_directory: Directory,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[tuple[World, Pristine]]:
+    fence = tmp_path_factory.mktemp("fence") / "fence"
+    with fresh_database(postgres_server, migrated_template) as url:
+        pristine = remember(url)
+        with running(exchange_directory, url, fence) as made:
+            yield made, pristine
+
+
 @pytest.fixture
-def world(postgres: str, exchange_directory: Directory, tmp_path: Path) -> Iterator[World]:
+def world(kept_world: tuple[World, Pristine]) -> World:
+    made, pristine = kept_world
+    made.begin_again(pristine)
+    return made
+
+
+@pytest.fixture
+def own_world(postgres: str, exchange_directory: Directory, tmp_path: Path) -> Iterator[World]:
     with running(exchange_directory, postgres, tmp_path / "fence") as made:
         yield made
 

@@ -44,6 +44,7 @@ from schemas.statements.grant import Grant, Precision, Purpose
 from schemas.statements.revocation import Revocation
 from schemas.statements.trip import Provenance, Trip, group_digests
 from schemas.statements.trip_content import EndRule, StartRule, TripContent
+from tests.exchange.pristine import Pristine, restore
 
 T0 = 1_700_000_000_000
 SAMPLES = 60
@@ -92,6 +93,14 @@ class World:
     @property
     def origin(self) -> str:
         return self.exchange.origin
+
+    def begin_again(self, pristine: Pristine) -> None:
+        """An empty log and nobody but the operator."""
+        restore(self.settings.database_url, pristine)
+        self.fence.unlink(missing_ok=True)
+        self.orgs.clear()
+        introduce(self.settings, self.directory)
+        self.operator.token = self.token_of(self.operator.client_id, self.operator.client_secret)
 
     def token_of(self, client_id: str, secret: str) -> str:
         answer = self.http.post(
@@ -300,7 +309,7 @@ class World:
 
     def publish(self) -> int:
         """Sign a checkpoint over everything committed; returns its size."""
-        with psycopg.connect(str(self.settings.database_url), autocommit=True) as conn:
+        with psycopg.connect(self.settings.database_url, autocommit=True) as conn:
             signer = LogSigner(conn, FileFence(self.fence), self.directory.log_signer())
             published = signer.turn()
         assert published is not None

@@ -154,7 +154,8 @@ def test_every_refusal_has_its_problem() -> None:
     assert problem_of(OverQuota(1)).status == 429
 
 
-def test_a_database_that_is_away_means_try_again(world: World) -> None:
+def test_a_database_that_is_away_means_try_again(own_world: World) -> None:
+    world = own_world
     acme = world.admit("acme", "carrier")
     world.exchange.pool.close()
     for path in ("/v1/trips", "/healthz"):
