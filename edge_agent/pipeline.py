@@ -10,7 +10,7 @@ from edge_agent.selection import Selector
 from edge_agent.timebase import STEP_MS, Timebase
 
 START_MS = 2_500
-"""At first seconds wait this long, until it is known whose odometer is believed."""
+"""The first seconds wait this long, until it is known whose odometer is believed."""
 
 _SILENT_S = 60
 """After so many silent seconds nothing heard before is fresh, and the rest of a gap is skipped."""
@@ -60,7 +60,6 @@ class Pipeline:
         at_ms = timebase.utc_ms(observation.stamp_ms)
         if self._begun_ms is None and observation.readings:
             self._begun_ms = at_ms
-        self._settle(at_ms)
         told.extend(self.advance(at_ms))
         measured_ms = _measured_ms(observation, at_ms)
         for signal_id, value, sender in observation.readings:
@@ -83,9 +82,9 @@ class Pipeline:
 
     def advance(self, utc_ms: float) -> list[Told]:
         """Sample every whole second that is over by ``grace_ms`` at this UTC time."""
-        starting = self._begun_ms is None or utc_ms - self._begun_ms < START_MS
-        grace_ms = START_MS if starting else self.grace_ms
-        return self._sample_to(int((utc_ms - grace_ms) // SECOND_MS))
+        if self._begun_ms is None or utc_ms < self._begun_ms + START_MS:
+            return []
+        return self._sample_to(int((utc_ms - self.grace_ms) // SECOND_MS))
 
     def finish(self) -> list[Told]:
         """The source has ended: sample what is left, the last second begun included."""
@@ -95,13 +94,21 @@ class Pipeline:
             told.extend(self._sample_to(second))
         return told
 
+    def _closed_ms(self, second: int) -> float:
+        """When a second is closed: the same time however its readings were batched."""
+        begun_ms = -math.inf if self._begun_ms is None else self._begun_ms
+        return max(second * SECOND_MS + self.grace_ms, begun_ms + START_MS)
+
     def _settle(self, at_ms: float) -> None:
+        late = self.sampler.late
         for reading in self.selector.settle(at_ms):
             self.readings += self.sampler.offer(*reading)
+        self.sampler.late = late  # these were in time; it is we who held them back
 
     def _sample_to(self, last: int) -> list[Told]:
         told: list[Told] = []
         if self._second is None:
+            self._settle(self._closed_ms(last))
             first = self.sampler.first_second()
             if first is None:
                 return told
@@ -111,6 +118,7 @@ class Pipeline:
             if ticks == _SILENT_S:
                 waiting = self.sampler.first_second()
                 self._second = last if waiting is None else max(self._second, min(waiting, last))
+            self._settle(self._closed_ms(self._second))
             sample = self.sampler.tick(self._second)
             ticks = 0 if sample else ticks + 1
             self._second += 1

@@ -52,10 +52,15 @@ class Sampler:
     _latest: dict[int, tuple[float, float]] = field(default_factory=dict)
 
     def offer(self, signal_id: int, at_ms: float, value: float) -> bool:
-        """Take one reading (UTC ms, physical value); False when it is too late or too far ahead."""
+        """Take one reading (UTC ms, physical value); False when it is too late or too far ahead.
+
+        A late one changes no sample that was told, but it may still be the newest that is known.
+        """
         second = -int(-at_ms // SECOND_MS)
         if self._sampled_s is not None and not 0 < second - self._sampled_s <= _BUCKETS_MAX:
             self.late += 1
+            if second <= self._sampled_s:
+                self._remember({signal_id: _Heard(at_ms, value, value, value)})
             return False
         heard = self._heard.setdefault(second, {})
         known = heard.get(signal_id)

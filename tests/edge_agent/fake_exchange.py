@@ -61,11 +61,10 @@ class Broker:
 
     def start(self) -> None:
         program = Path(sys.executable).parent / "nats-server"
-        self.process = subprocess.Popen(
-            [program, "-c", self.folder / "nats.json"],
-            stdout=subprocess.DEVNULL,
-            stderr=(self.folder / "nats.log").open("ab"),
-        )
+        with (self.folder / "nats.log").open("ab") as log:
+            self.process = subprocess.Popen(
+                [program, "-c", self.folder / "nats.json"], stdout=log, stderr=log
+            )
 
     def stop(self) -> None:
         if self.process is not None:

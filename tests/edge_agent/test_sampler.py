@@ -101,14 +101,15 @@ def test_the_rules_of_the_catalogue_decide_which_value_of_a_second_counts() -> N
     assert samples_of(readings)[0].cells == {1: 10, 2: 20, 3: 40, 4: 10}
 
 
-def test_a_late_reading_is_counted_and_not_used() -> None:
+def test_a_late_reading_changes_no_sample_that_was_told_but_may_be_the_newest_known() -> None:
     sampler = Sampler(CATALOGUE)
     sampler.offer(1, 4_500, 1)
     sampler.tick(5)
 
     assert not sampler.offer(1, 4_600, 2)
-    assert sampler.late == 1
-    assert sampler.tick(6) == Sample(6_000, {1: 1})
+    assert not sampler.offer(1, 4_400, 3)
+    assert sampler.late == 2
+    assert sampler.tick(6) == Sample(6_000, {1: 2})
 
 
 def test_a_reading_far_ahead_is_not_kept() -> None:
