@@ -19,8 +19,8 @@ PLANTED = {
     "ledger": [("ledger", "exchange"), ("ledger", "edge_agent"), ("ledger", "firmware_sim")],
     "ledger-core": [
         (f"ledger.{module}", imported)
-        for module in ("merkle", "multiproof", "tiles", "note", "checkpoint", "signing")
-        for imported in ("schemas", "ledger.leaf", "os")
+        for module in ("merkle", "multiproof", "tiles", "note", "checkpoint", "signing", "leaf")
+        for imported in ("schemas", "ledger.policy", "os")
     ],
     "independent": [
         ("ledger.evidence.independent", imported)
