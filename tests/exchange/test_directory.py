@@ -12,7 +12,7 @@ import pytest
 from exchange.directory import existing_directory, open_directory, renew_certificates
 from exchange.exits import EnvironmentUnfit
 from exchange.settings import Settings
-from ledger.note import VKey
+from ledger.policy import parse_policy
 
 NOW = datetime(2026, 7, 1, tzinfo=UTC)
 
@@ -39,15 +39,14 @@ def test_every_file_and_folder_is_its_owners_alone(tmp_path: Path) -> None:
         assert stat.S_IMODE(path.stat().st_mode) == expected, path
 
 
-def test_the_policy_names_the_logs_key_and_the_exchanges_key(tmp_path: Path) -> None:
+def test_the_policy_trusts_the_logs_key_and_pins_the_exchanges_key(tmp_path: Path) -> None:
     directory = open_directory(Settings(dir=tmp_path / "ex", organisation="hub"))
-    log, quorum, pin = directory.policy.read_text().splitlines()
-    vkey = VKey.parse(log.removeprefix("log "))
-    assert vkey == directory.log_signer().vkey
-    assert vkey.name == directory.origin
-    assert quorum == "quorum none"
-    thumbprint = directory.exchange_signer().public.thumbprint.hex()
-    assert pin == f"#haulproof key hp:hub {thumbprint}"
+    policy = parse_policy(directory.policy.read_bytes())
+    assert policy.logs == (directory.log_signer().vkey,)
+    assert str(policy.logs[0]) == directory.log_vkey()
+    assert policy.logs[0].name == directory.origin
+    assert policy.quorum is None
+    assert policy.pins == {"hp:hub": {directory.exchange_signer().public.thumbprint}}
 
 
 def test_the_origin_is_made_once_and_holds_no_port(tmp_path: Path) -> None:

