@@ -55,6 +55,7 @@ def pool(settings: DatabaseSettings, size_max: int = 8) -> ConnectionPool[Connec
             "application_name": "haulproof",
             "options": "-c timezone=UTC",
         },
+        check=ConnectionPool.check_connection,  # none that died with its server is handed out
         min_size=1,
         max_size=size_max,
         open=False,
