@@ -141,10 +141,10 @@ def read_status(folder: Path, clock: Clock) -> dict[str, Any]:
     """What the folder says of its agent; ``EnrolmentRefused`` when there is none in it."""
     request = read_request(folder)
     status: dict[str, Any] = {
+        "seconds_since_receipt": None,
         "device": request.issuer,
         "origin": request.origin,
         "running": _is_locked(folder),
-        "seconds_since_receipt": None,
     }
     path = folder / OUTBOX_FILE
     if path.exists():
