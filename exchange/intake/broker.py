@@ -42,11 +42,14 @@ _TIMESTAMP_TOKEN = 7
 """Of ``$JS.ACK.<stream>.<consumer>.<delivered>.<seq>.<seq>.<ns>.<pending>``."""
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
-__all__ = ["BrokerError", "SegmentQueue", "connect"]
+__all__ = ["BrokerError", "Client", "SegmentQueue", "connect"]
 
 
 async def connect(url: str, user: str, password: str) -> Client:
-    """A connection that comes back by itself; ``BrokerError`` or ``OSError`` when there is none."""
+    """A connection that comes back by itself; waits for a broker that is not there yet.
+
+    ``BrokerError`` when the broker does not let us in.
+    """
     return await nats.connect(
         url,
         user=user or None,

@@ -7,7 +7,7 @@ import psycopg
 import stamina
 
 from exchange.directory import existing_directory
-from exchange.intake.broker import BrokerError, SegmentQueue
+from exchange.intake.broker import Client, SegmentQueue
 from exchange.intake.broker import connect as connect_broker
 from exchange.intake.pipeline import Intake, Limits
 from exchange.settings import Settings
@@ -23,21 +23,11 @@ def run(settings: Settings) -> int:
 async def serve(settings: Settings, stop: asyncio.Event) -> None:
     """One worker in this process until ``stop``; what ``run`` and the bench do."""
     directory = existing_directory(settings.dir)
-    await _check_store(settings, stop)
-    if stop.is_set():
+    if not await _store_is_there(settings, stop):
         return
-    retries = stamina.retry_context(
-        on=lambda error: isinstance(error, (BrokerError, OSError)) and not stop.is_set(),
-        attempts=None,
-        timeout=None,
-        wait_max=2.0,
-        wait_jitter=0.1,
-    )
-    async for attempt in retries:
-        with attempt:
-            client = await connect_broker(
-                settings.nats_url, settings.nats_user, settings.nats_password
-            )
+    client = await _broker(settings, stop)
+    if client is None:
+        return
     intake = Intake(
         SegmentQueue(client),
         lambda: connect(settings),
@@ -65,7 +55,7 @@ async def _run(settings: Settings) -> None:
     await serve(settings, stop)
 
 
-async def _check_store(settings: Settings, stop: asyncio.Event) -> None:
+async def _store_is_there(settings: Settings, stop: asyncio.Event) -> bool:
     """Wait for the database; ``StoreUnfit`` when it may lose what it commits."""
 
     def check() -> None:
@@ -76,9 +66,27 @@ async def _check_store(settings: Settings, stop: asyncio.Event) -> None:
         on=lambda error: isinstance(error, psycopg.OperationalError) and not stop.is_set(),
         attempts=None,
         timeout=None,
-        wait_max=2.0,
+        wait_max=1.0,
         wait_jitter=0.1,
     )
-    async for attempt in retries:
-        with attempt:
-            await asyncio.to_thread(check)
+    try:
+        async for attempt in retries:
+            with attempt:
+                await asyncio.to_thread(check)
+    except psycopg.OperationalError:
+        return False
+    return True
+
+
+async def _broker(settings: Settings, stop: asyncio.Event) -> Client | None:
+    """Wait for the broker, which the client does by itself; None when told to stop first."""
+    connecting = asyncio.create_task(
+        connect_broker(settings.nats_url, settings.nats_user, settings.nats_password)
+    )
+    stopped = asyncio.create_task(stop.wait())
+    await asyncio.wait([connecting, stopped], return_when=asyncio.FIRST_COMPLETED)
+    stopped.cancel()
+    if connecting.done():
+        return connecting.result()
+    connecting.cancel()
+    return None

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -9,13 +10,14 @@ from typing import Any
 import pytest
 from psycopg import Connection
 
+from exchange.embedded.nats import EmbeddedNats
 from exchange.intake.broker import BrokerError, SegmentQueue
 from exchange.intake.model import Message
 from exchange.intake.repository import quarantine_counts
 from schemas.errors import Reason
 from schemas.kinds import Kind
 from tests.exchange.conftest import Broker
-from tests.exchange.intake.running import Running, running
+from tests.exchange.intake.running import LIMITS, Running, running
 from tests.exchange.intake.test_worker import FailingConnection
 from tests.exchange.intake.trucks import Truck, admit
 from tests.exchange.intake.whole_store import check_store, committed_digests
@@ -201,3 +203,46 @@ async def test_connections_that_the_server_cuts_are_made_again(
         await receipted(run, [second])
 
     assert check_store(conn) == 3
+
+
+async def test_a_broker_that_goes_away_is_found_again(
+    nats: Broker,
+    nats_server: EmbeddedNats,
+    postgres: str,
+    conn: Connection[Any],
+    tmp_path: Path,
+) -> None:
+    truck = Truck()
+    admit(conn, truck)
+    first, second = truck.segment(), truck.segment()
+
+    async with running(nats, postgres, tmp_path) as run:
+        await run.send(truck, first)
+        await receipted(run, [first])
+        nats_server.stop()
+        nats_server.start()
+        await run.until(
+            lambda: run.client.stats["reconnects"] > 0 and run.client.is_connected,
+            "a new connection",
+        )
+        await run.send(truck, first, second)
+        await receipted(run, [second])
+        await receipted(run, [first], times=2)
+
+    assert check_store(conn) == 3
+
+
+async def test_receipts_keep_to_the_link_s_interval(
+    nats: Broker, postgres: str, conn: Connection[Any], tmp_path: Path
+) -> None:
+    truck = Truck()
+    admit(conn, truck)
+    first, second = truck.segment(), truck.segment()
+    metered = replace(LIMITS, ack_interval_s=3_600)
+
+    async with running(nats, postgres, tmp_path, limits=metered) as run:
+        await run.send(truck, first)
+        await receipted(run, [first])
+        await run.send(truck, second)
+        await run.until(lambda: digest(second) in committed_digests(conn), "a second commit")
+        assert digest(second) not in run.ears.receipts

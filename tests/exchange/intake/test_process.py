@@ -17,6 +17,7 @@ import nats as nats_client
 from psycopg import Connection
 
 from exchange.directory import Directory
+from exchange.kept_ports import Ports
 from tests.exchange.conftest import Broker
 from tests.exchange.intake.running import DEADLINE_S, stream_is_there
 from tests.exchange.intake.trucks import Truck, admit
@@ -29,9 +30,11 @@ KILLS = 4
 class IntakeProcess:
     """``python -m exchange intake`` over the session's broker and this test's database."""
 
-    def __init__(self, directory: Directory, postgres: str, folder: Path) -> None:
+    def __init__(self, directory: Directory, postgres: str, folder: Path, **settings: str) -> None:
         config = folder / "settings.toml"
-        config.write_text(f'database_url = "{postgres}"\nbatch_messages_max = 50\n')
+        lines = [f'{name} = "{value}"' for name, value in settings.items()]
+        lines += [f'database_url = "{postgres}"', "batch_messages_max = 50"]
+        config.write_text("\n".join(lines))
         self._command = [sys.executable, "-m", "exchange", "intake"]
         self._command += ["--dir", str(directory.root), "--config", str(config)]
         self._log = folder / "intake.log"
@@ -58,8 +61,10 @@ class IntakeProcess:
 
 
 @contextmanager
-def intake_process(directory: Directory, postgres: str, folder: Path) -> Iterator[IntakeProcess]:
-    intake = IntakeProcess(directory, postgres, folder)
+def intake_process(
+    directory: Directory, postgres: str, folder: Path, **settings: str
+) -> Iterator[IntakeProcess]:
+    intake = IntakeProcess(directory, postgres, folder, **settings)
     try:
         yield intake
     finally:
@@ -131,3 +136,36 @@ def wait_for_all(conn: Connection[Any], count: int, intake: IntakeProcess) -> No
             return
         time.sleep(0.05)
     raise AssertionError(f"not everything was committed: {intake.log}")
+
+
+def test_while_the_broker_is_away_the_process_waits_and_still_ends_in_order(
+    exchange_directory: Directory, exchange_ports: Ports, postgres: str, tmp_path: Path
+) -> None:
+    away = {"nats_url": "nats://127.0.0.1:1"}
+
+    with intake_process(exchange_directory, postgres, tmp_path, **away) as intake:
+        deadline = time.monotonic() + DEADLINE_S
+        while not catches_sigterm(intake.process.pid) and time.monotonic() < deadline:
+            time.sleep(0.05)
+        intake.process.send_signal(signal.SIGTERM)
+
+        assert intake.end() == 0, intake.log
+
+
+def test_while_the_database_is_away_the_process_waits_and_still_ends_in_order(
+    exchange_directory: Directory, exchange_ports: Ports, postgres: str, tmp_path: Path
+) -> None:
+    with intake_process(exchange_directory, postgres + "&port=1", tmp_path) as intake:
+        deadline = time.monotonic() + DEADLINE_S
+        while "stamina" not in intake.log and time.monotonic() < deadline:
+            time.sleep(0.05)
+        intake.process.send_signal(signal.SIGTERM)
+
+        assert intake.end() == 0, intake.log
+
+
+def catches_sigterm(pid: int) -> bool:
+    """Whether the process has installed a handler: before that, SIGTERM just ends it."""
+    status = Path(f"/proc/{pid}/status").read_text()
+    caught = next(line for line in status.splitlines() if line.startswith("SigCgt:"))
+    return bool(int(caught.split()[1], 16) >> (signal.SIGTERM - 1) & 1)
