@@ -11,6 +11,8 @@ class Thresholds:
     """Times in ms, speeds in 0.01 km/h, engine speed in 0.25 rpm; reasons in docs/trips.md."""
 
     version: int = 1
+    earliest_ms: int = 1_262_304_000_000
+    """2010-01-01: an earlier time is that of a clock which was never set."""
     start_speed: int = 300
     """Above it a vehicle moves, once it has done so for ``start_hold_ms``."""
     start_hold_ms: int = 5_000

@@ -85,6 +85,7 @@ def derive_trips(
     samples: Samples, events: Sequence[TripEvent], vehicle: Vehicle, limits: Thresholds
 ) -> Derivation:
     """All trips that ended within the samples; events ascending by time (``merge_events``)."""
+    samples = samples.clipped(limits.earliest_ms, TIME_MS_MAX)
     ends = [event.at_ms for event in events if event.event_id == EVENT_END_OF_SOURCE]
     bounds = find_boundaries(samples, ends, limits)
     found = (_trip(samples, closed, events, vehicle, limits) for closed in bounds.closed)

@@ -40,23 +40,29 @@ from schemas.statements.trip import Trip
 SEGMENTS_MAX = 2_000
 """Segments read at a time; more only when a trip that has not ended needs them."""
 
+_AHEAD_MS = 86_400_000
+"""A clock that is ahead by more would end the open trip with every segment anew."""
+
 
 @dataclass(frozen=True, slots=True)
 class Notary:
-    """The exchange as it signs trips; ``random`` gives n bytes of salt."""
+    """The exchange as it signs trips; ``random`` gives n bytes of salt, ``now_ms`` UTC."""
 
     organisation: str
     origin: str
     signer: Signer
     random: Callable[[int], bytes]
+    now_ms: Callable[[], int]
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What deriving a vehicle did."""
+    """What deriving a vehicle did: trips committed, segments left out, trips that could not be."""
 
     committed: int
     unbound: int
+    ahead: int
+    """Segments of a time that has not come yet."""
     refused: tuple[str, ...]
     """Why a trip could not be committed."""
 
@@ -68,6 +74,7 @@ class _Piece:
     rows: list[repository.SegmentRow]
     segments: list[Segment]
     until_ms: int | None
+    ahead: int
 
 
 def derive_vehicle(
@@ -77,7 +84,7 @@ def derive_vehicle(
 
     ``conn`` is in autocommit mode. Raises ``StatementRefused`` for a segment that cannot be read.
     """
-    committed, unbound = 0, 0
+    committed, unbound, ahead = 0, 0, 0
     refused: list[str] = []
     while True:
         with conn.transaction():
@@ -88,9 +95,10 @@ def derive_vehicle(
                 repository.settle_pending(conn, pending.vehicle, piece.until_ms)
         committed += outcome.committed
         unbound += outcome.unbound
+        ahead += outcome.ahead
         refused.extend(outcome.refused)
         if piece.until_ms is None:
-            return Outcome(committed, unbound, tuple(refused))
+            return Outcome(committed, unbound, ahead, tuple(refused))
         if stuck:
             segments_max *= 4
         else:
@@ -101,7 +109,7 @@ def _derive_piece(
     conn: Connection[Any], notary: Notary, pending: Pending, resume_ms: int, segments_max: int
 ) -> tuple[_Piece, Derivation, Outcome]:
     vehicle = pending.vehicle
-    piece = _read(conn, vehicle, resume_ms, segments_max)
+    piece = _read(conn, vehicle, resume_ms, segments_max, notary.now_ms() + _AHEAD_MS)
     bindings = bindings_of_vehicle(conn, vehicle.carrier, vehicle.pseudonym)
     bounds = [Bound(one.device, one.from_ms, one.to_ms) for one in bindings]
     inputs = gather(
@@ -131,16 +139,23 @@ def _derive_piece(
             _commit(conn, notary, change, statements, bindings)
         except TooManyInputs as reason:
             refused.append(str(reason))
-    return piece, found, Outcome(len(news) - len(refused), inputs.unbound, tuple(refused))
+    return (
+        piece,
+        found,
+        Outcome(len(news) - len(refused), inputs.unbound, piece.ahead, tuple(refused)),
+    )
 
 
-def _read(conn: Connection[Any], vehicle: Vehicle, after_ms: int, limit: int) -> _Piece:
-    rows = repository.segments_since(conn, vehicle, after_ms, limit)
+def _read(
+    conn: Connection[Any], vehicle: Vehicle, after_ms: int, limit: int, latest_ms: int
+) -> _Piece:
+    found = repository.segments_since(conn, vehicle, after_ms, limit)
+    rows = [row for row in found if row.t0 <= latest_ms]
     until_ms = None
     if len(rows) == limit:  # samples up to the last first sample are all here
         until_ms = rows[-1].t0 - 1
     segments = [read_segment(sign1.parse(row.raw).payload) for row in rows]
-    return _Piece(rows, segments, until_ms)
+    return _Piece(rows, segments, until_ms, len(found) - len(rows))
 
 
 def _latest(piece: _Piece) -> int:

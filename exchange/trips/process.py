@@ -10,6 +10,7 @@ import psycopg
 import structlog
 from psycopg import Connection
 
+from exchange.derive.thresholds import CURRENT
 from exchange.directory import existing_directory
 from exchange.readiness import tell_ready
 from exchange.settings import Settings
@@ -41,6 +42,7 @@ def run(settings: Settings) -> int:
         origin=directory.origin or "",
         signer=directory.exchange_signer(),
         random=os.urandom,
+        now_ms=lambda: time.time_ns() // 1_000_000,
     )
     while not stop.is_set():
         try:
@@ -76,7 +78,7 @@ def turn(conn: Connection[Any], notary: Notary, stop: threading.Event | None = N
     more = True
     while more:
         with conn.transaction():
-            more = repository.notice(conn, _LEAVES_MAX)
+            more = repository.notice(conn, _LEAVES_MAX, CURRENT.earliest_ms)
     committed = 0
     for pending in repository.pending(conn):
         if stop is not None and stop.is_set():
@@ -97,6 +99,8 @@ def _derive(conn: Connection[Any], notary: Notary, pending: Pending) -> int:
         log.error("trip-not-committed", **named, reason=reason)
     if outcome.unbound:
         log.warning("segments-without-binding", **named, segments=outcome.unbound)
+    if outcome.ahead:
+        log.warning("segments-of-a-time-to-come", **named, segments=outcome.ahead)
     if outcome.committed:
         log.info("trips-committed", **named, trips=outcome.committed)
     return outcome.committed

@@ -37,10 +37,11 @@ def try_derive_lock(conn: Connection[Any]) -> bool:
     return row is not None and bool(row[0])
 
 
-def notice(conn: Connection[Any], leaves_max: int) -> bool:
+def notice(conn: Connection[Any], leaves_max: int, earliest_ms: int) -> bool:
     """Note the vehicles of the next leaves as pending; whether there were any. The caller commits.
 
-    A segment makes its vehicle pending from its first sample on, a binding from its start on.
+    A segment makes its vehicle pending from its first sample on, a binding from its start on;
+    what lies before ``earliest_ms`` is in no trip.
     """
     conn.execute("SELECT next_index FROM trip_progress FOR UPDATE")
     row = conn.execute(
@@ -57,10 +58,11 @@ def notice(conn: Connection[Any], leaves_max: int) -> bool:
     conn.execute(
         """
         INSERT INTO trip_pending (carrier, vehicle, from_ms, first_index)
-        SELECT carrier, vehicle, min(from_ms), min(index) FROM (
+        SELECT carrier, vehicle, greatest(min(from_ms), %(earliest)s), min(index) FROM (
             SELECT s.carrier, s.vehicle, s.t0 AS from_ms, l.index
             FROM leaf l JOIN segment s ON s.id = l.segment_id
             WHERE l.index >= %(begin)s AND l.index < %(end)s AND NOT s.driver_class
+              AND s.t_end >= %(earliest)s
             UNION ALL
             SELECT b.carrier, b.vehicle, b.from_ms, b.index FROM binding b
             WHERE b.index >= %(begin)s AND b.index < %(end)s
@@ -69,7 +71,7 @@ def notice(conn: Connection[Any], leaves_max: int) -> bool:
         ON CONFLICT (carrier, vehicle) DO UPDATE
         SET from_ms = least(trip_pending.from_ms, excluded.from_ms)
         """,
-        {"begin": row[0], "end": row[1]},
+        {"begin": row[0], "end": row[1], "earliest": earliest_ms},
     )
     return True
 

@@ -33,6 +33,7 @@ from tests.exchange.derive.recordings import CARRIER, VEHICLE
 
 ORIGIN = "localhost/haulproof-test"
 EXCHANGE = "exchange"
+NOW_MS = 1_800_000_000_000
 
 
 @dataclass
@@ -59,7 +60,7 @@ class Log:
 
     @property
     def notary(self) -> Notary:
-        return Notary(EXCHANGE, ORIGIN, self.exchange, os.urandom)
+        return Notary(EXCHANGE, ORIGIN, self.exchange, os.urandom, lambda: NOW_MS)
 
     def device(self, name: str, assurance: int = device_key.AGENT_MEASURED) -> Device:
         signer = SoftwareSigner.generate()

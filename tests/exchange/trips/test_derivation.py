@@ -2,12 +2,14 @@
 
 import random
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any
 
 import psycopg
 import pytest
 
 from exchange.derive.recompute import NotRecomputable, recompute
+from exchange.derive.thresholds import CURRENT
 from exchange.trips import repository
 from exchange.trips.derivation import derive_vehicle
 from exchange.trips.process import turn
@@ -23,6 +25,7 @@ from tests.exchange.derive.recordings import (
     made,
     recorded,
     segments_of,
+    trips_of,
 )
 from tests.exchange.trips.log import Device, Log
 
@@ -234,7 +237,7 @@ def test_long_history_is_derived_in_pieces(log: Log, truck: Device) -> None:
     drive = made(*leg, *leg, *leg)
     commit_drive(log, truck, drive)
     with log.conn.transaction():
-        repository.notice(log.conn, 10_000)
+        repository.notice(log.conn, 10_000, 0)
     (pending,) = repository.pending(log.conn)
 
     outcome = derive_vehicle(log.conn, log.notary, pending, segments_max=4)
@@ -252,7 +255,7 @@ def test_new_data_goes_on_from_where_all_is_settled(log: Log, truck: Device) -> 
     turn(log.conn, log.notary)
     log.commit(segments[1:])
     with log.conn.transaction():
-        repository.notice(log.conn, 10_000)
+        repository.notice(log.conn, 10_000, 0)
         (pending,) = repository.pending(log.conn)
         resume_ms = repository.resume_from(log.conn, pending)
 
@@ -271,6 +274,29 @@ def test_derived_to_passes_a_leaf_when_its_trip_can_be_seen(log: Log, truck: Dev
     assert before <= indices[0]
     assert repository.derived_to(log.conn, size) == last
     assert repository.derived_to(log.conn, size + 1) > last
+
+
+def test_clock_that_is_far_ahead_does_not_end_the_trip(log: Log, truck: Device) -> None:
+    drive = made(Stretch(120, FIFTY, engine=RUNNING))
+    ahead = made(Stretch(5, FIFTY, engine=RUNNING), start_ms=1_900_000_000_000)
+    segments = log.seal(truck, [*segments_of(drive.rows), *segments_of(ahead.rows)])
+    log.commit(segments)
+
+    assert turn(log.conn, replace(log.notary, now_ms=lambda: 1_700_000_200_000)) == 0
+    assert turn(log.conn, log.notary) == 0
+
+
+def test_clock_that_was_never_set_makes_no_trip_and_no_work(log: Log, truck: Device) -> None:
+    """A drive dated 1970 behind one with a good clock: nothing is derived again."""
+    good, unset = recorded("comma2k19"), made(Stretch(120, FIFTY), start_ms=5_000)
+    commit_drive(log, truck, good)
+    turn(log.conn, log.notary)
+    commit_drive(log, truck, Drive(unset.rows, unset.rows[-1][0]))
+    with log.conn.transaction():
+        repository.notice(log.conn, 10_000, CURRENT.earliest_ms)
+
+    assert repository.pending(log.conn) == []
+    assert trips_of(Drive(unset.rows, unset.rows[-1][0])) == ()
 
 
 class Killed(Exception):
