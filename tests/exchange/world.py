@@ -23,13 +23,11 @@ import uvicorn
 from exchange.api.app import make_app
 from exchange.api.context import Exchange
 from exchange.api.process import introduce, open_exchange
-from exchange.derive.thresholds import CURRENT
 from exchange.directory import Directory
 from exchange.kept_ports import Ports
 from exchange.settings import Settings
 from exchange.signed_text import statement_text
-from exchange.transparency.model import NewLeaf
-from exchange.transparency.repository import append_under, commit_statement, lock_head
+from exchange.transparency.repository import commit_statement
 from exchange.transparency.signer import LogSigner
 from ledger.fence import FileFence
 from schemas.columns import encode_column
@@ -43,11 +41,10 @@ from schemas.statements.binding import Binding
 from schemas.statements.grant import Grant, Precision, Purpose
 from schemas.statements.revocation import Revocation
 from schemas.statements.trip import Provenance, Trip, group_digests
-from schemas.statements.trip_content import EndRule, StartRule, TripContent
+from tests.exchange.committed import SAMPLES, insert_segment, insert_trip, trip_content
 from tests.exchange.pristine import Pristine, restore
 
 T0 = 1_700_000_000_000
-SAMPLES = 60
 
 
 @dataclass
@@ -250,7 +247,15 @@ class World:
         )
         device.seq, device.prev = device.seq + 1, sealed.digest
         with self.exchange.connection() as conn:
-            return _insert_segment(conn, device, segment, sealed.raw, sealed.digest)
+            return insert_segment(
+                conn,
+                segment,
+                carrier=device.carrier,
+                device=device.name,
+                vehicle=device.vehicle,
+                raw=sealed.raw,
+                digest=sealed.digest,
+            )
 
     def commit_gap(self, device: Device, from_ms: int, to_ms: int) -> int:
         stated = gap.Gap(
@@ -285,7 +290,7 @@ class World:
             rows = conn.execute(
                 "SELECT index, digest FROM leaf WHERE index = ANY(%s) ORDER BY index", [inputs]
             ).fetchall()
-            content = _content(trip_id, device, t0, len(rows) * SAMPLES)
+            content = trip_content(trip_id, device.carrier, device.vehicle, t0, len(rows) * SAMPLES)
             provenance = Provenance(
                 revision=revision,
                 supersedes=() if revision == 1 else ((trip_id, revision - 1),),
@@ -304,7 +309,7 @@ class World:
                 )
             )
             index = commit_statement(conn, Kind.TRIP, statement)
-            _insert_trip(conn, index, content, provenance)
+            insert_trip(conn, index, content, provenance)
         return trip_id.hex(), index
 
     def publish(self) -> int:
@@ -314,90 +319,6 @@ class World:
             published = signer.turn()
         assert published is not None
         return published.size
-
-
-def _content(trip_id: bytes, device: Device, t0: int, samples: int) -> TripContent:
-    end = t0 + samples * 1_000
-    return TripContent(
-        trip_id=trip_id,
-        carrier=device.carrier,
-        vehicle=device.vehicle,
-        derivation=1,
-        thresholds=CURRENT.digest,
-        window=(t0, end),
-        start=(t0, StartRule.SPEED),
-        end=(end, EndRule.SOURCE_ENDED),
-        first_moving_ms=t0,
-        moving_ms=end - t0,
-        standing_ms=0,
-        gap_ms=0,
-        samples=samples,
-        conflicts=0,
-        assurance=1,
-        odometer_m=1_300,
-        odometer=(10_000, 11_300),
-        gnss_mm=1_333_000,
-        chords=(0, 0),
-        speed=(8_000, 8_000),
-        start_position=(520_000_000, 130_000_000),
-        end_position=(520_100_000, 130_000_000),
-    )
-
-
-def _insert_trip(
-    conn: psycopg.Connection[Any], index: int, content: TripContent, provenance: Provenance
-) -> None:
-    conn.execute(
-        "UPDATE trip SET superseded_index = %s WHERE trip_id = %s", [index, content.trip_id]
-    )
-    conn.execute(
-        """
-        INSERT INTO trip (index, trip_id, revision, carrier, vehicle, start_ms, end_ms, decided_ms,
-                          content_digest, last_input)
-        VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
-        """,
-        [
-            index,
-            content.trip_id,
-            provenance.revision,
-            content.carrier,
-            content.vehicle,
-            content.start[0],
-            content.end[0],
-            content.window[1],
-            content.digest,
-            max(provenance.inputs),
-        ],
-    )
-
-
-def _insert_segment(
-    conn: psycopg.Connection[Any], device: Device, segment: Segment, raw: bytes, digest: bytes
-) -> int:
-    identity = conn.execute("SELECT nextval('segment_id')").fetchone()
-    assert identity is not None
-    conn.execute(
-        """
-        INSERT INTO segment (id, digest, carrier, device, boot, seq, vehicle, t0, t_end, n, step_ms,
-                             flags, driver_class, unstored, received_at, committed_at, raw)
-        VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, 1000, 0, %s, 0, now(), now(), %s)
-        """,
-        [
-            identity[0],
-            digest,
-            device.carrier,
-            device.name,
-            segment.boot,
-            segment.seq,
-            device.vehicle,
-            segment.t0,
-            segment.t0 + (SAMPLES - 1) * 1_000,
-            SAMPLES,
-            segment.driver_class,
-            raw,
-        ],
-    )
-    return append_under(conn, lock_head(conn), [NewLeaf(Kind.SEGMENT, digest, identity[0])])
 
 
 @contextmanager

@@ -11,7 +11,8 @@ from ledger.evidence.report import Report
 from ledger.evidence.verify import verify_evidence
 from ledger.policy import Policy, parse_policy
 from schemas.statements.grant import Precision
-from tests.exchange.world import SAMPLES, T0, Device, Organisation, World
+from tests.exchange.committed import SAMPLES
+from tests.exchange.world import T0, Device, Organisation, World
 
 MINUTE_MS = SAMPLES * 1_000
 END = T0 + 3 * MINUTE_MS
