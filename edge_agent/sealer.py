@@ -18,7 +18,8 @@ from schemas.cose import sign1
 from schemas.cose.keys import Signer
 from schemas.kinds import TYPE_TEXT, Kind
 from schemas.limits import SALT_BYTES
-from schemas.segment import Block, Segment, SegmentEvent, seal_segment
+from schemas.samples import Block
+from schemas.segment import Segment, SegmentEvent, seal_segment
 from schemas.statements.gap import CAUSE_DROPPED, CAUSE_RESTART, Gap
 
 _DRIVER_SIGNALS = frozenset(signal.id for signal in SIGNALS.values() if signal.driver)

@@ -21,7 +21,8 @@ from schemas.deflated import deflate
 from schemas.kinds import TYPE_TEXT, Kind
 from schemas.limits import BOOT_BYTES, SALT_BYTES
 from schemas.names import device_issuer
-from schemas.segment import CLOCK_GNSS, VERSION, Block, encode_block
+from schemas.samples import Block, encode_block
+from schemas.segment import CLOCK_GNSS, VERSION
 
 STEP_MS = 1_000
 SIGNALS = 10

@@ -8,7 +8,7 @@ missing. This is the truck's plain form; intake decodes the same columns with nu
 import sys
 from array import array
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from schemas.errors import malformed
 from schemas.limits import INT64_MAX, INT64_MIN
@@ -19,8 +19,7 @@ WIDTH_OF_TAG = {tag: width for width, tag in TAG_OF_WIDTH.items()}
 _TYPECODE = {1: "b", 2: "h", 4: "i", 8: "q"}
 
 
-@dataclass(frozen=True, slots=True)
-class Column:
+class Column(NamedTuple):
     """An encoded column: ``deltas`` are n little-endian signed integers of ``width`` bytes."""
 
     first: int

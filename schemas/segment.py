@@ -7,12 +7,9 @@
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from itertools import pairwise
 from typing import Any
 
-import cbor2
-
-from schemas.columns import TAG_OF_WIDTH, WIDTH_OF_TAG, Column, decode_column
+from schemas.columns import decode_column
 from schemas.cose import cbor, sign1
 from schemas.cose.keys import Signer
 from schemas.deflated import deflate, inflate
@@ -28,15 +25,21 @@ from schemas.limits import (
     INT64_MIN,
     RAW_DIGESTS_MAX,
     SALT_BYTES,
-    SAMPLES_MAX,
     SEQ_MAX,
-    SIGNALS_MAX,
     TIME_MS_MAX,
+)
+from schemas.samples import (
+    Block,
+    Burst,
+    encode_block,
+    encode_bursts,
+    read_block,
+    read_bursts,
+    sample_offsets_ms,
+    take_offset,
 )
 
 VERSION = 1
-SINGLE_SAMPLE_STEP_MS = 1_000
-
 FLAG_RECOVERED = 1
 FLAG_EVENT = 2
 FLAG_PRIVATE = 4
@@ -58,26 +61,6 @@ class SegmentEvent:
     offset_ms: int
     event_id: int
     detail: Detail = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class Block:
-    """The samples: n of them, at ``step_ms`` when regular, else at the offsets of a column."""
-
-    n: int
-    step_ms: int | None
-    offsets: Column | None
-    columns: Mapping[int, Column]
-
-
-@dataclass(frozen=True, slots=True)
-class Burst:
-    """Fast samples around an event: n of them every ``step_ms``, the first at ``offset_ms``."""
-
-    offset_ms: int
-    step_ms: int
-    n: int
-    columns: Mapping[int, Column]
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +125,7 @@ def encode_segment(segment: Segment) -> bytes:
     if segment.raw_digests:
         payload[10] = list(segment.raw_digests)
     if segment.bursts:
-        payload[11] = deflate(cbor.encode([_burst_item(burst) for burst in segment.bursts]))
+        payload[11] = deflate(encode_bursts(segment.bursts))
     if segment.flags:
         payload[13] = segment.flags
     if segment.driver_class:
@@ -150,15 +133,11 @@ def encode_segment(segment: Segment) -> bytes:
     return cbor.encode(payload)
 
 
-def encode_block(block: Block) -> bytes:
-    """``[n, time, {signal id: column}]``, not yet deflated: what the sealer measures to cut."""
-    time = block.step_ms if block.offsets is None else _column_item(block.offsets)
-    return cbor.encode([block.n, time, _column_items(block.columns)])
-
-
 def read_segment(payload: bytes) -> Segment:
     """Read a payload without looking inside its columns; ``StatementRefused`` otherwise."""
-    fields = cbor.take_map(cbor.decode(payload), "a segment", _MANDATORY, _OPTIONAL)
+    # Every field below is read by its type, so what is left to check here is the order of keys.
+    fields = cbor.take_map(cbor.decode_exact(payload), "a segment", _MANDATORY, _OPTIONAL)
+    cbor.require_ascending(fields, "a segment")
     if fields[1] != VERSION:
         raise StatementRefused(Reason.UNSUPPORTED, "a segment of another version")
     boot, seq, prev = take_chain(fields)
@@ -174,7 +153,7 @@ def read_segment(payload: bytes) -> Segment:
         salt=cbor.take_bytes(fields[9], "the salt", SALT_BYTES),
         mono=cbor.take_uint(fields[12], "mono"),
         raw_digests=_read_raw_digests(fields),
-        bursts=_read_bursts(fields[11], left) if 11 in fields else (),
+        bursts=_read_bursts(fields, left),
         flags=_read_flags(fields),
         driver_class=_read_class(fields),
     )
@@ -189,20 +168,6 @@ def read_segment_strict(payload: bytes) -> Segment:
         for column in part.columns.values():
             decode_column(column, part.n)
     return segment
-
-
-def sample_offsets_ms(block: Block) -> list[int]:
-    """When each sample was taken, in ms after t0; ``StatementRefused`` when the series is wrong."""
-    if block.offsets is None:
-        return [i * (block.step_ms or SINGLE_SAMPLE_STEP_MS) for i in range(block.n)]
-    offsets = decode_column(block.offsets, block.n)
-    present = [offset for offset in offsets if offset is not None]
-    steps = {later - earlier for earlier, later in pairwise(present)}
-    if len(present) != block.n or present[0] != 0 or min(steps, default=0) < 1:
-        raise malformed("the times of the samples do not ascend from 0")
-    if len(steps) == 1:
-        raise malformed("a regular series is written as offsets")
-    return present
 
 
 def take_chain(fields: dict[int, Any]) -> tuple[bytes, int, bytes]:
@@ -226,59 +191,13 @@ def take_clock(value: object) -> tuple[int, int]:
 
 def _read_block(compressed: object) -> tuple[int, Block]:
     data = inflate(cbor.take_bytes(compressed, "samples"), INFLATED_BYTES_MAX)
-    n, time, columns = cbor.take_list(_decode_columns(data), "the samples", 3)
-    n = _take_count(n)
-    step, offsets = _read_time(time, n)
-    return INFLATED_BYTES_MAX - len(data), Block(n, step, offsets, _read_columns(columns, n))
+    return INFLATED_BYTES_MAX - len(data), read_block(data)
 
 
-def _read_time(time: object, n: int) -> tuple[int | None, Column | None]:
-    if type(time) is list:
-        if n < 3:  # one interval is always regular
-            raise malformed("a regular series is written as offsets")
-        return None, _read_column(time, n)
-    step = cbor.take_uint(time, "the step", TIME_MS_MAX)
-    if step < 1 or (n == 1 and step != SINGLE_SAMPLE_STEP_MS):
-        raise malformed("the step is not at least 1 ms, or not 1000 ms for a single sample")
-    return step, None
-
-
-def _read_columns(columns: object, n: int) -> dict[int, Column]:
-    if type(columns) is not dict:
-        raise malformed("the columns are not a map")
-    if len(columns) > SIGNALS_MAX:
-        raise StatementRefused(Reason.TOO_LARGE, f"more than {SIGNALS_MAX} signals")
-    return {
-        cbor.take_uint(signal, "a signal id"): _read_column(item, n)
-        for signal, item in columns.items()
-    }
-
-
-def _read_column(item: object, n: int) -> Column:
-    first, deltas = cbor.take_list(item, "a column", 2)
-    if type(first) is not int or not INT64_MIN <= first <= INT64_MAX:
-        raise malformed("the first value of a column does not fit 64 bits")
-    width = WIDTH_OF_TAG.get(deltas.tag) if isinstance(deltas, cbor2.CBORTag) else None
-    if width is None:
-        raise malformed("a column's deltas are not a little-endian signed array")
-    return Column(first, width, cbor.take_bytes(deltas.value, "the deltas", n * width))
-
-
-def _read_bursts(compressed: object, left: int) -> tuple[Burst, ...]:
-    data = inflate(cbor.take_bytes(compressed, "bursts"), left)
-    bursts = tuple(_read_burst(item) for item in cbor.take_list(_decode_columns(data), "bursts"))
-    if not bursts:
-        raise malformed("an empty list of bursts is left out")
-    return bursts
-
-
-def _read_burst(item: object) -> Burst:
-    offset, step, n, columns = cbor.take_list(item, "a burst", 4)
-    n = _take_count(n)
-    step = cbor.take_uint(step, "the step of a burst", TIME_MS_MAX)
-    if step < 1:
-        raise malformed("the step of a burst is not at least 1 ms")
-    return Burst(_take_offset(offset), step, n, _read_columns(columns, n))
+def _read_bursts(fields: dict[int, Any], left: int) -> tuple[Burst, ...]:
+    if 11 not in fields:
+        return ()
+    return read_bursts(inflate(cbor.take_bytes(fields[11], "bursts"), left))
 
 
 def _read_events(value: object) -> tuple[SegmentEvent, ...]:
@@ -299,7 +218,10 @@ def _read_event(item: object) -> SegmentEvent:
         cbor.take_uint(key, "a key of an event's detail")
         if type(value) not in (int, str, bytes):
             raise malformed("an event's detail is neither integer, text nor bytes")
-    return SegmentEvent(_take_offset(offset), cbor.take_uint(event_id, "an event id"), detail)
+        if type(value) is int and not INT64_MIN <= value <= INT64_MAX:
+            raise malformed("an integer of an event's detail does not fit 64 bits")
+    cbor.require_ascending(detail, "an event's detail")
+    return SegmentEvent(take_offset(offset), cbor.take_uint(event_id, "an event id"), detail)
 
 
 def _read_raw_digests(fields: dict[int, Any]) -> tuple[bytes, ...]:
@@ -326,34 +248,3 @@ def _read_class(fields: dict[int, Any]) -> bool:
     if fields[14] != _CLASS_DRIVER or type(fields[14]) is not int:
         raise malformed("a class that no version knows")
     return True
-
-
-def _decode_columns(data: bytes) -> Any:
-    return cbor.decode(data, tags=WIDTH_OF_TAG)
-
-
-def _take_count(n: object) -> int:
-    if type(n) is int and n > SAMPLES_MAX:
-        raise StatementRefused(Reason.TOO_LARGE, f"more than {SAMPLES_MAX} samples")
-    count = cbor.take_uint(n, "the number of samples", SAMPLES_MAX)
-    if count == 0:
-        raise malformed("no samples")
-    return count
-
-
-def _take_offset(value: object) -> int:
-    if type(value) is not int or not -TIME_MS_MAX <= value <= TIME_MS_MAX:
-        raise malformed("an offset is not a time in ms")
-    return value
-
-
-def _burst_item(burst: Burst) -> list[object]:
-    return [burst.offset_ms, burst.step_ms, burst.n, _column_items(burst.columns)]
-
-
-def _column_items(columns: Mapping[int, Column]) -> dict[int, object]:
-    return {signal: _column_item(column) for signal, column in columns.items()}
-
-
-def _column_item(column: Column) -> list[object]:
-    return [column.first, cbor2.CBORTag(TAG_OF_WIDTH[column.width], column.deltas)]

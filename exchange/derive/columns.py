@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from schemas.columns import Column, missing_of
 from schemas.errors import malformed
 from schemas.limits import INT64_MAX, INT64_MIN
-from schemas.segment import SINGLE_SAMPLE_STEP_MS, Block, Burst
+from schemas.samples import SINGLE_SAMPLE_STEP_MS, Block, Burst
 
 Int64s = NDArray[np.int64]
 Flags = NDArray[np.bool_]

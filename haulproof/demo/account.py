@@ -9,7 +9,8 @@ from schemas.catalogue import BY_PATH
 from schemas.columns import decode_column
 from schemas.cose import sign1
 from schemas.kinds import Kind
-from schemas.segment import Block, read_segment_strict, sample_offsets_ms
+from schemas.samples import Block, sample_offsets_ms
+from schemas.segment import read_segment_strict
 from schemas.statements import gap
 
 _MS_PER_S = 1_000

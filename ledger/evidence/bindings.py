@@ -9,7 +9,8 @@ from ledger.evidence.reasons import Code, Findings
 from ledger.evidence.signatures import Reading, Signed
 from schemas.errors import StatementRefused
 from schemas.kinds import Kind
-from schemas.segment import read_segment, sample_offsets_ms
+from schemas.samples import sample_offsets_ms
+from schemas.segment import read_segment
 from schemas.statements import gap
 from schemas.statements.binding import Binding
 

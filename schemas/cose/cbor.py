@@ -4,13 +4,16 @@ Values are integers, byte and text strings, ``null``, booleans, arrays, maps wit
 the tags a reader names. Floats, indefinite lengths and duplicate keys do not exist in signed bytes.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 import cbor2
 
 from schemas.errors import malformed
 from schemas.limits import CBOR_DEPTH_MAX, INT64_MAX
+
+_SHARED = (25, 28, 29, 256)
+"""Tags by which an item is written once and meant twice: shorter than any deterministic form."""
 
 _INT_MIN = -(2**64)
 _INT_MAX = 2**64 - 1
@@ -46,6 +49,44 @@ def decode_exact(data: bytes) -> Any:
     if not same:
         raise malformed("not the deterministic encoding of its value")
     return value
+
+
+def load(data: bytes) -> Any:
+    """Decode one item whose reader judges the encoding itself, by types and length.
+
+    Indefinite lengths, duplicate keys and shared items are refused, so that no encoding is shorter
+    than the deterministic one; bytes after the item are not looked at: the length tells of them.
+    """
+    try:
+        return cbor2.loads(
+            data,
+            allow_indefinite=False,
+            allow_duplicate_keys=False,
+            max_depth=CBOR_DEPTH_MAX,
+            semantic_decoders=_NOT_SHARED,
+        )
+    except (cbor2.CBORDecodeError, ValueError, TypeError, OverflowError):
+        raise malformed("not one deterministic CBOR item") from None
+    except (ArithmeticError, AttributeError, LookupError, MemoryError, RecursionError):
+        raise malformed("a CBOR item that cannot be decoded") from None
+
+
+def head_bytes(number: int) -> int:
+    """How long an integer's shortest encoding is, or the head of a string or array so long."""
+    if number < 0:
+        number = -1 - number
+    if number < 24:
+        return 1
+    if number < 0x1_0000:
+        return 2 if number < 0x100 else 3
+    return 5 if number < 0x1_0000_0000 else 9
+
+
+def require_ascending(keys: Iterable[int], name: str) -> None:
+    """The order of a map with unsigned keys, for readers of ``decode_exact`` and ``load``."""
+    held = list(keys)
+    if held != sorted(held):
+        raise malformed(f"the keys of {name} are not in ascending order")
 
 
 def take_uint(value: object, name: str, largest: int = INT64_MAX) -> int:
@@ -89,6 +130,13 @@ def take_list(value: object, name: str, length: int | None = None) -> list[Any]:
     if type(value) is not list or (length is not None and len(value) != length):
         raise malformed(f"{name} is not an array" + (f" of {length}" if length else ""))
     return value
+
+
+def _refuse_shared(_decoder: Any, _immutable: bool) -> Any:
+    raise malformed("shared items in CBOR")
+
+
+_NOT_SHARED = dict.fromkeys(_SHARED, _refuse_shared)
 
 
 def _ordered(value: object) -> object:

@@ -1,6 +1,7 @@
 """The whole agent against a real broker and the bench truck."""
 
 import asyncio
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -21,10 +22,12 @@ from firmware_sim.drives.shipped import ECLIPSE_TRUCK
 from schemas.catalogue import EVENT_END_OF_SOURCE, EVENT_VIN, SIGNALS
 from schemas.columns import decode_column
 from schemas.cose import sign1
-from schemas.segment import CLOCK_GNSS, Segment, sample_offsets_ms
+from schemas.samples import sample_offsets_ms
+from schemas.segment import CLOCK_GNSS, Segment
 from tests.edge_agent.agent import assembled, replay, run_agent
 from tests.edge_agent.bench_truck import playing
 from tests.edge_agent.fake_exchange import FakeExchange, unbroken
+from tests.edge_agent.opened import SPEED, opened, sealer
 from tests.edge_agent.recorded import DRIVES, WANDERING
 
 GPS_DRIVE = DRIVES / "eclipse_fms_truck" / "signalsCovesaCvRecording.csv"
@@ -194,8 +197,6 @@ def test_acknowledgements_that_prove_nothing_settle_nothing(
 
 def stranger_statement(folder: Path) -> bytes:
     """A statement by the device's key that its outbox does not hold."""
-    from tests.edge_agent.opened import SPEED, opened, sealer
-
     return sealer(read_key(folder)).seal(opened([{SPEED: 1}], 77), bytes(32), 0)[0].raw
 
 
@@ -275,9 +276,7 @@ def test_a_live_bus_is_sampled_by_the_trucks_own_clock(
     exchange: FakeExchange, agent_dir: Path
 ) -> None:
     async def scenario() -> tuple[Ending, float]:
-        async with exchange.serving(), playing(WANDERING, 20) as bench:
-            from dataclasses import replace
-
+        async with exchange.serving(), playing(WANDERING, 40) as bench:
             live = replace(replay(bench.can, bench.nmea), clock="system")
             started_ms = asyncio.get_running_loop().time() * 1_000
             ending = await run_agent(agent_dir, live)

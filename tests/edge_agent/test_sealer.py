@@ -13,13 +13,8 @@ from schemas.cose import sign1
 from schemas.cose.keys import SoftwareSigner
 from schemas.kinds import Kind
 from schemas.limits import SAMPLES_MAX
-from schemas.segment import (
-    FLAG_RECOVERED,
-    Segment,
-    SegmentEvent,
-    read_segment_strict,
-    sample_offsets_ms,
-)
+from schemas.samples import sample_offsets_ms
+from schemas.segment import FLAG_RECOVERED, Segment, SegmentEvent, read_segment_strict
 from schemas.statements import gap as gap_statement
 from tests.edge_agent.opened import BOOT, RPM, SPEED, T0, WORKING_STATE, opened, sealer
 

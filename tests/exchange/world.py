@@ -35,7 +35,8 @@ from schemas.cose.keys import Signer, SoftwareSigner
 from schemas.cose.sign1 import parse, sign
 from schemas.kinds import TYPE_TEXT, Kind
 from schemas.names import device_issuer, org_issuer
-from schemas.segment import Block, Segment, seal_segment
+from schemas.samples import Block
+from schemas.segment import Segment, seal_segment
 from schemas.statements import device_key, gap, org_key
 from schemas.statements.binding import Binding
 from schemas.statements.grant import Grant, Precision, Purpose

@@ -14,15 +14,8 @@ from schemas.cose import cbor, sign1
 from schemas.cose.keys import SoftwareSigner
 from schemas.deflated import deflate
 from schemas.errors import StatementRefused
-from schemas.segment import (
-    Block,
-    Segment,
-    SegmentEvent,
-    encode_segment,
-    read_segment_strict,
-    sample_offsets_ms,
-    seal_segment,
-)
+from schemas.samples import Block, sample_offsets_ms
+from schemas.segment import Segment, SegmentEvent, encode_segment, read_segment_strict, seal_segment
 from tests.vectors.statements_generator import segment
 
 SIGNER = SoftwareSigner.generate()

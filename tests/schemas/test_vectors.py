@@ -14,7 +14,8 @@ from schemas.cose.keys import PublicKey
 from schemas.errors import Reason, StatementRefused
 from schemas.kinds import Kind, kind_of_type
 from schemas.names import parse_issuer
-from schemas.segment import Segment, encode_segment, read_segment_strict, sample_offsets_ms
+from schemas.samples import sample_offsets_ms
+from schemas.segment import Segment, encode_segment, read_segment_strict
 from schemas.statements import binding, device_key, gap, grant, org_key, revocation
 from tests.vectors import statements_generator
 

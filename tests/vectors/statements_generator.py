@@ -16,7 +16,8 @@ from schemas.columns import encode_column
 from schemas.cose import sign1
 from schemas.cose.keys import SoftwareSigner
 from schemas.kinds import TYPE_TEXT, Kind
-from schemas.segment import Block, Burst, Segment, SegmentEvent, encode_segment
+from schemas.samples import Block, Burst
+from schemas.segment import Segment, SegmentEvent, encode_segment
 from schemas.statements.binding import Binding
 from schemas.statements.device_key import AGENT_MEASURED, DeviceKey
 from schemas.statements.device_key import possession_message as device_possession

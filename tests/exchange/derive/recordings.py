@@ -25,7 +25,8 @@ from exchange.derive.thresholds import CURRENT
 from exchange.derive.trips import Derivation, Vehicle, derive_trips
 from schemas.catalogue import EVENT_END_OF_SOURCE
 from schemas.columns import encode_column
-from schemas.segment import Block, Segment, SegmentEvent
+from schemas.samples import Block
+from schemas.segment import Segment, SegmentEvent
 from schemas.statements.trip_content import TripContent, TripEvent
 
 DRIVES = Path(__file__).parents[2] / "data" / "trips"

@@ -14,7 +14,8 @@ from schemas.columns import Column
 from schemas.cose import sign1
 from schemas.errors import StatementRefused
 from schemas.limits import INT64_MAX, INT64_MIN
-from schemas.segment import Block, Burst, read_segment, sample_offsets_ms
+from schemas.samples import Block, Burst, sample_offsets_ms
+from schemas.segment import read_segment
 
 VECTORS = json.loads(
     (Path(__file__).parents[2] / "vectors" / "haulproof" / "segments.json").read_text()

@@ -15,7 +15,8 @@ from schemas.columns import Column, encode_column
 from schemas.cose import sign1
 from schemas.cose.keys import SoftwareSigner
 from schemas.kinds import TYPE_TEXT, Kind
-from schemas.segment import Block, Segment, SegmentEvent, seal_segment
+from schemas.samples import Block
+from schemas.segment import Segment, SegmentEvent, seal_segment
 from schemas.statements.gap import CAUSE_RESTART, Gap
 from schemas.wire.topics import segment_topic
 

@@ -8,7 +8,8 @@ from exchange.segments.model import Summary
 from exchange.segments.normal import normalise
 from schemas.columns import Column, encode_column
 from schemas.limits import INT64_MAX, TIME_MS_MAX
-from schemas.segment import Block, Burst, Segment
+from schemas.samples import Block, Burst
+from schemas.segment import Segment
 
 SPEED, LATITUDE, LONGITUDE, GNSS_SPEED, UNKNOWN = 1, 4, 5, 8, 9_999
 

@@ -18,7 +18,8 @@ from ledger.note import NoteSignature, format_note, parse_note
 from ledger.policy import Policy, parse_policy
 from schemas.columns import encode_column
 from schemas.kinds import Kind
-from schemas.segment import Block, SegmentEvent, encode_segment, read_segment
+from schemas.samples import Block
+from schemas.segment import SegmentEvent, encode_segment, read_segment
 from tests.ledger.evidence.forgeries import FORGERIES, Maker
 from tests.ledger.evidence.world import (
     T0,

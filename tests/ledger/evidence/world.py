@@ -19,7 +19,8 @@ from schemas.columns import encode_column
 from schemas.cose import sign1
 from schemas.cose.keys import SoftwareSigner
 from schemas.kinds import TYPE_TEXT, Kind
-from schemas.segment import Block, Segment, encode_segment
+from schemas.samples import Block
+from schemas.segment import Segment, encode_segment
 from schemas.statements import org_key
 from schemas.statements.binding import Binding
 from schemas.statements.device_key import AGENT_MEASURED, DeviceKey
