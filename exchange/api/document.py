@@ -1,6 +1,6 @@
 """The OpenAPI document: FastAPI's, with problems under their own media type; committed beside this.
 
-``python -m exchange.api.document`` writes it again; a test fails when it is not what the app says.
+``python -m exchange.api`` writes it again; a test fails when it is not what the app says.
 """
 
 import json
@@ -42,14 +42,3 @@ def operations(made: dict[str, Any]) -> Iterator[tuple[str, str, dict[str, Any]]
 def text_of(app: FastAPI) -> str:
     """The document as it is committed."""
     return json.dumps(app.openapi(), indent=1, sort_keys=True) + "\n"
-
-
-def _write() -> None:
-    from exchange.api.app import assemble
-    from exchange.api.quota import Quota
-
-    COMMITTED.write_text(text_of(assemble(Quota())), encoding="utf-8")
-
-
-if __name__ == "__main__":
-    _write()

@@ -212,9 +212,10 @@ def _places(wanted: str | None) -> Places:
 
 
 def _keep_only_files(places: Places) -> None:
-    """Of a temporary folder keep what the reader may want to look at, not the servers' data."""
-    for entry in places.root.iterdir():
-        if entry == places.party:
+    """Of a temporary folder keep what the reader may want to check, not data, keys or secrets."""
+    kept = (places.party, places.evidence, places.policy)
+    for entry in (*places.root.glob("*"), *places.party.glob("*")):
+        if entry in kept:
             continue
         if entry.is_dir() and not entry.is_symlink():
             shutil.rmtree(entry, ignore_errors=True)

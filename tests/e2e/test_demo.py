@@ -1,6 +1,7 @@
 """The demo, as a person or a program calls it."""
 
 import json
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -70,6 +71,10 @@ def test_a_recording_that_never_moves_ends_well_and_shows_its_wandering_fixes() 
     assert done.returncode == 0, done.stderr
     assert "No trip, because the vehicle never drove 200 m." in done.stdout
     assert "fixes wander over" in done.stdout
+    policy = Path(done.stdout.partition("--policy ")[2].split()[0])
+    kept = {path for path in policy.parent.parent.rglob("*") if path.is_file()}
+    assert kept == {policy, policy.with_name("trip.evidence")}
+    shutil.rmtree(policy.parent.parent)
 
 
 @pytest.mark.parametrize(
