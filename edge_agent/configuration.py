@@ -21,7 +21,7 @@ class ConfigurationRefused(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Configuration:
-    """``can`` and ``nmea`` are addresses of sources; an empty ``clock`` means system."""
+    """``can`` and ``nmea`` are addresses of sources; ``_s`` is seconds."""
 
     can: tuple[str, ...] = ()
     nmea: tuple[str, ...] = ()

@@ -12,6 +12,9 @@ from edge_agent.timebase import STEP_MS, Timebase
 START_MS = 2_500
 """The first seconds wait this long, until it is known whose odometer is believed."""
 
+_VINS_MAX = 4
+"""A bus names a truck and perhaps a trailer; one that names more is making them up."""
+
 _SILENT_S = 60
 """After so many silent seconds nothing heard before is fresh, and the rest of a gap is skipped."""
 
@@ -66,9 +69,10 @@ class Pipeline:
             reading = self.selector.admit(signal_id, sender, measured_ms, value)
             if reading is not None:
                 self.readings += self.sampler.offer(*reading)
-        if observation.vin is not None and observation.vin not in self._vins:
-            self._vins.add(observation.vin)
-            told.append(Vin(at_ms, observation.vin))
+        vin = observation.vin
+        if vin is not None and vin not in self._vins and len(self._vins) < _VINS_MAX:
+            self._vins.add(vin)
+            told.append(Vin(at_ms, vin))
         return told
 
     def shift(self, step_ms: float) -> Step:

@@ -156,12 +156,15 @@ def _link_error(error: aiomqtt.MqttError | ExceptionGroup) -> str:
     if isinstance(error, aiomqtt.MqttError):
         return str(error)
     links, others = error.split(aiomqtt.MqttError)
-    if others is not None or links is None:
-        raise error
-    first: Exception = links
-    while isinstance(first, ExceptionGroup):
-        first = first.exceptions[0]
-    return str(first)
+    if others is not None:
+        raise _first(others)
+    return str(_first(error if links is None else links))
+
+
+def _first(error: Exception) -> Exception:
+    while isinstance(error, ExceptionGroup):
+        error = error.exceptions[0]
+    return error
 
 
 def _code(granted: object) -> int:

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.edge_agent.fake_exchange import Broker, FakeExchange, make_broker, until_listening
+from tests.edge_agent.broker import Broker, make_broker, until_listening
+from tests.edge_agent.fake_exchange import FakeExchange
 
 
 @pytest.fixture(scope="session")

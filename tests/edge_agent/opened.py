@@ -8,7 +8,8 @@ from edge_agent.sealer import Identity, Sealer
 from edge_agent.timebase import ClockQuality
 from schemas.catalogue import BY_PATH
 from schemas.cose.keys import SoftwareSigner
-from tests.edge_agent.fake_exchange import CARRIER, DEVICE, ORIGIN, VEHICLE
+from tests.edge_agent.broker import CARRIER, DEVICE
+from tests.edge_agent.fake_exchange import ORIGIN, VEHICLE
 
 T0 = 1_700_000_000_000
 BOOT = bytes(range(8))

@@ -17,15 +17,9 @@ from edge_agent.outbox import Outbox
 from schemas.catalogue import EVENT_END_OF_SOURCE
 from schemas.segment import FLAG_RECOVERED
 from tests.edge_agent.bench_truck import playing
+from tests.edge_agent.broker import CARRIER, DEVICE, make_broker
 from tests.edge_agent.decode.test_nmea import sentence
-from tests.edge_agent.fake_exchange import (
-    CARRIER,
-    DEVICE,
-    ORIGIN,
-    FakeExchange,
-    make_broker,
-    unbroken,
-)
+from tests.edge_agent.fake_exchange import ORIGIN, FakeExchange, unbroken
 from tests.edge_agent.recorded import WANDERING
 from tests.edge_agent.sources.test_socketcand import server
 from tests.edge_agent.test_run import truck
@@ -118,7 +112,7 @@ def test_a_kill_in_the_middle_leaves_a_stated_gap_and_an_unbroken_chain(
     exchange: FakeExchange, agent_dir: Path
 ) -> None:
     async def scenario() -> dict[str, object]:
-        async with exchange.serving(), playing(truck(), 60) as bench:
+        async with exchange.serving(), playing(truck(), 150) as bench:
             async with agent(agent_dir, bench.can, bench.nmea) as process:
                 await exchange.until(lambda: len(exchange.segments()) > 3)
                 process.kill()

@@ -14,7 +14,8 @@ from edge_agent.enrolment import (
 )
 from schemas.cose.keys import PublicKey
 from schemas.statements.device_key import possession_message
-from tests.edge_agent.fake_exchange import CARRIER, DEVICE, ORIGIN, Broker, FakeExchange
+from tests.edge_agent.broker import CARRIER, DEVICE, Broker
+from tests.edge_agent.fake_exchange import ORIGIN, FakeExchange
 
 
 @pytest.fixture

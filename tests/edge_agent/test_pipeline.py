@@ -125,6 +125,17 @@ def test_only_a_line_of_its_own_moves_what_was_heard(alone: bool) -> None:
     assert told == ([Step(9_000_000)] if alone else [])
 
 
+def test_a_bus_that_names_ever_more_vehicles_is_heard_out_only_so_far() -> None:
+    line, timebase = pipeline(), Timebase()
+    told = [
+        one
+        for t in range(100)
+        for one in line.feed(Observation(T0 + t, vin=f"YV2E4C3A5VB18{t:04d}"), timebase, True)
+    ]
+
+    assert len(told) == 4
+
+
 def test_a_vin_is_told_once() -> None:
     line, timebase = pipeline(), Timebase()
     told = [

@@ -13,7 +13,8 @@ from schemas.errors import StatementRefused
 from schemas.kinds import Kind
 from schemas.wire.ack import Ack, Receipt
 from schemas.wire.refusal import Refusal
-from tests.edge_agent.fake_exchange import CARRIER, DEVICE, ORIGIN, Broker, FakeExchange
+from tests.edge_agent.broker import CARRIER, DEVICE, Broker
+from tests.edge_agent.fake_exchange import ORIGIN, FakeExchange
 from tests.edge_agent.opened import BOOT, SPEED, opened, sealer
 
 ISSUER = f"hp:{CARRIER}/{DEVICE}"

@@ -1,4 +1,5 @@
 import asyncio
+import sqlite3
 from collections.abc import AsyncIterator, Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
@@ -86,9 +87,7 @@ async def started(
     outbox.close()
 
 
-def connect_anywhere(path: str):  # type: ignore[no-untyped-def]
-    import sqlite3
-
+def connect_anywhere(path: str) -> sqlite3.Connection:
     return sqlite3.connect(path, check_same_thread=False)
 
 
