@@ -17,7 +17,7 @@ schema = schemathesis.openapi.from_dict(DOCUMENT)
 
 def test_the_committed_document_is_the_apps() -> None:
     assert COMMITTED.read_text() == text_of(assemble(Quota())), (
-        "the API changed: look at the difference that python -m exchange.api.document makes"
+        "the API changed: look at the difference that python -m exchange.api makes"
     )
 
 
