@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from ledger.evidence.file import EvidenceUnreadable, decode
+from ledger.evidence.limits import FILE_BYTES_MAX
 from ledger.evidence.report import Report
 from ledger.evidence.verify import verify_evidence
 from ledger.policy import POLICY_BYTES_MAX, PolicyRefused, parse_policy
@@ -77,7 +78,7 @@ def main(argv: Sequence[str]) -> int:
     """Verify one file and print what was proven."""
     options = _parser().parse_args(argv)
     try:
-        data = _read(Path(options.file), "evidence")
+        data = _read(Path(options.file), "evidence", FILE_BYTES_MAX)
         outcome = judge(
             data,
             policy_text(options.policy, options.log_key),
@@ -132,11 +133,19 @@ def _installed_policy() -> str | None:
     named = os.environ.get(_POLICY_VARIABLE)
     if named:
         return _decoded(_read(Path(named), "policy", POLICY_BYTES_MAX), Path(named))
-    config = Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config")
-    for place in (config / "haulproof" / "policy.txt", Path("/etc/haulproof/policy.txt")):
+    for folder in (_user_configuration(), Path("/etc")):
+        place = folder / "haulproof" / "policy.txt"
         if place.is_file():
             return _decoded(_read(place, "policy", POLICY_BYTES_MAX), place)
     return None
+
+
+def _user_configuration() -> Path:
+    """The user's own folder; the system's for a user without a home, such as a container's."""
+    try:
+        return Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config")
+    except RuntimeError:
+        return Path("/etc")
 
 
 def _ask_second_implementation(outcome: Outcome, data: bytes, policy: str) -> None:
@@ -187,10 +196,11 @@ def _load(module: str, extra: str) -> Any:
         ) from None
 
 
-def _read(path: Path, what: str, bytes_max: int | None = None) -> bytes:
+def _read(path: Path, what: str, bytes_max: int) -> bytes:
+    """The file, or one byte more than the most, for who decodes it to refuse."""
     try:
         with path.open("rb") as file:
-            return file.read(-1 if bytes_max is None else bytes_max + 1)
+            return file.read(bytes_max + 1)
     except OSError as error:
         reason = (error.strerror or "unreadable").lower()
         raise CannotVerify(f"the {what} file {path} cannot be read: {reason}", 2) from None

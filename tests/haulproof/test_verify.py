@@ -1,0 +1,57 @@
+"""``haulproof verify`` reads what it is given, and no more of it than an evidence file can have."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from haulproof import verify
+from ledger.evidence import file
+from tests.ledger.evidence.world import drive
+
+_DRIVE = drive()
+
+
+@pytest.fixture
+def policy(tmp_path: Path) -> str:
+    path = tmp_path / "policy.txt"
+    path.write_bytes(_DRIVE.world.policy_text())
+    return str(path)
+
+
+@pytest.mark.parametrize("limit", [1_000, 100_000])
+def test_a_file_without_end_is_refused_and_not_held_in_memory(
+    policy: str, limit: int, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(verify, "FILE_BYTES_MAX", limit)
+    monkeypatch.setattr(file, "FILE_BYTES_MAX", limit)
+
+    assert verify.main(["/dev/zero", "--policy", policy]) == verify.EXIT_UNREADABLE
+    assert f"the file has more than {limit} bytes" in capsys.readouterr().err
+
+
+def test_a_pipe_is_read_to_its_end(tmp_path: Path, policy: str) -> None:
+    reading, writing = os.pipe()
+    with os.fdopen(writing, "wb") as pipe:
+        pipe.write(_DRIVE.trip_file())
+
+    assert verify.main([f"/dev/fd/{reading}", "--policy", policy]) == verify.EXIT_VERIFIED
+    os.close(reading)
+
+
+def test_a_user_without_a_home_trusts_nothing_unless_told(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A container's user may have no name: then nobody knows its home."""
+    evidence = tmp_path / "trip.evidence"
+    evidence.write_bytes(_DRIVE.trip_file())
+
+    def nowhere() -> Path:
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.setattr(Path, "home", nowhere)
+    for name in ("HAULPROOF_POLICY", "XDG_CONFIG_HOME"):
+        monkeypatch.delenv(name, raising=False)
+
+    assert verify.main([str(evidence)]) == verify.EXIT_NOT_VERIFIED
+    assert "no-trusted-log-key" in capsys.readouterr().out
