@@ -30,7 +30,13 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 
 from exchange import certificates
 from exchange.exits import EnvironmentUnfit
-from exchange.private_files import UNFINISHED_SUFFIX, make_private_folder, unfit, write_private
+from exchange.private_files import (
+    UNFINISHED_SUFFIX,
+    check_owner,
+    make_private_folder,
+    unfit,
+    write_private,
+)
 from exchange.settings import Settings
 from ledger.note import Ed25519NoteSigner
 from schemas.cose.keys import SoftwareSigner
@@ -101,8 +107,8 @@ class Directory:
 def claim_directory(settings: Settings) -> Directory:
     """The settings' directory, made and marked as an exchange's when there is none.
 
-    Raises ``EnvironmentUnfit`` for a directory of another version, a foreign one, a full disk or
-    no permission.
+    Raises ``EnvironmentUnfit`` for a directory of another version, a foreign one, another user's,
+    a full disk or no permission.
     """
     directory = Directory(settings.dir)
     _claim(directory)
@@ -185,6 +191,7 @@ def _claim(directory: Directory) -> None:
     except OSError as error:
         raise unfit(root.parent, error) from None
     make_private_folder(root)
+    check_owner(root)
     try:
         held = directory.format.read_text(encoding="utf-8") if directory.format.exists() else None
         strangers = {entry.name for entry in root.iterdir()} - {LOCK_NAME}

@@ -2,6 +2,7 @@
 
 import errno
 import os
+import pwd
 from pathlib import Path
 
 from exchange.exits import EnvironmentUnfit
@@ -21,6 +22,22 @@ def make_private_folder(path: Path) -> None:
             ) from None
     except OSError as error:
         raise unfit(path, error) from None
+
+
+def check_owner(path: Path) -> None:
+    """``EnvironmentUnfit`` when a folder is another user's.
+
+    Root could write everywhere, and what it wrote would lock out the folder's own user.
+    """
+    try:
+        owner = path.stat().st_uid
+    except OSError as error:
+        raise unfit(path, error) from None
+    if owner != os.geteuid():
+        raise EnvironmentUnfit(
+            f"{path} belongs to another user ({_name_of(owner)}): start as that user, "
+            "or choose another --dir"
+        )
 
 
 def write_private(path: Path, data: bytes, mode: int = 0o600) -> None:
@@ -53,6 +70,13 @@ def unfit(path: Path, error: OSError) -> EnvironmentUnfit:
     if error.errno == errno.EROFS:
         return EnvironmentUnfit(f"{path} is on a read-only disk: choose another --dir")
     return EnvironmentUnfit(f"{path} cannot be used ({os.strerror(error.errno or 0)})")
+
+
+def _name_of(uid: int) -> str:
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:
+        return f"uid {uid}"
 
 
 def _sync_folder(path: Path) -> None:

@@ -14,8 +14,10 @@ from exchange.embedded.processes import end, end_left_behind, last_words, start_
 from exchange.embedded.programs import postgres_programs
 from exchange.embedded.socket_folder import forget_short_way, short_way
 from exchange.exits import EnvironmentUnfit
+from exchange.private_files import unfit
 
 _SOCKET = ".s.PGSQL.5432"
+_NAMING_THE_POSTMASTER = ("postmaster.pid", f"{_SOCKET}.lock")
 _FAST, _IMMEDIATE = signal.SIGINT, signal.SIGQUIT
 _STOP_SIGNALS = (_FAST, _IMMEDIATE, signal.SIGKILL)
 _STOP_EACH_S = 10.0
@@ -60,6 +62,7 @@ class EmbeddedPostgres:
         Raises ``EnvironmentUnfit`` with a sentence when that is not possible.
         """
         end_left_behind(self._folder, "postgres", _STOP_SIGNALS)
+        self._forget_ended_postmaster()
         passwords = read_secrets(self._secrets)
         account = cluster.cluster_account(self._folder)
         programs = postgres_programs(account)
@@ -104,6 +107,18 @@ class EmbeddedPostgres:
     def keep_reachable(self) -> None:
         """Make the short way to the socket again when something has cleaned it away."""
         short_way(self._folder, _SOCKET)
+
+    def _forget_ended_postmaster(self) -> None:
+        """Remove what names the server of a killed start; no server works in the folder by now.
+
+        PostgreSQL would refuse to start for as long as any process of its user has that id: one
+        that got it since, or the dead server itself where nobody has waited for it.
+        """
+        for name in _NAMING_THE_POSTMASTER:
+            try:
+                (self._folder / name).unlink(missing_ok=True)
+            except OSError as error:
+                raise unfit(self._folder / name, error) from None
 
     def _url(self, user: str, password: str, database: str) -> str:
         secret = read_secrets(self._secrets)[password]

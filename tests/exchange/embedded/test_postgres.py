@@ -1,5 +1,6 @@
 """The embedded PostgreSQL with the real server."""
 
+import os
 import signal
 import stat
 import subprocess
@@ -162,6 +163,33 @@ def test_a_killed_server_starts_again(tmp_path: Path) -> None:
         process.wait(DEADLINE_S)
         server.start()
         assert only(server.url, "SELECT 1") == 1
+
+
+def test_a_killed_server_starts_again_while_others_have_its_process_id(tmp_path: Path) -> None:
+    """After a power cut a stranger may have it, and until it is waited for, its zombie has it."""
+    directory = open_directory(Settings(dir=tmp_path / "ex"))
+    left = EmbeddedPostgres(directory)
+    left.start()
+    process = left.process
+    assert process is not None
+    process.kill()
+    process.wait(DEADLINE_S)
+    owner = directory.postgres.stat()
+    with subprocess.Popen(
+        ["sleep", "60"],
+        user=owner.st_uid if os.geteuid() == 0 else None,
+        group=owner.st_gid if os.geteuid() == 0 else None,
+    ) as stranger:
+        try:
+            for name in ("postmaster.pid", ".s.PGSQL.5432.lock"):
+                naming = directory.postgres / name
+                _, _, rest = naming.read_text().partition("\n")
+                naming.write_text(f"{stranger.pid}\n{rest}")
+            with running(directory) as server:
+                assert only(server.url, "SELECT 1") == 1
+            assert stranger.poll() is None
+        finally:
+            stranger.kill()
 
 
 def test_a_first_start_killed_in_initdb_is_made_again(

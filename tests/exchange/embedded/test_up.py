@@ -275,6 +275,19 @@ def test_a_directory_without_permission_is_told(tmp_path: Path) -> None:
     assert str(place) in sentence
 
 
+@pytest.mark.root
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a folder away")
+def test_root_leaves_another_users_directory_alone(tmp_path: Path) -> None:
+    """What root wrote there, that user's next start could not read."""
+    place = tmp_path / "ex"
+    place.mkdir(mode=0o700)
+    os.chown(place, 47_999, 47_999)
+    code, sentence = refused(place)
+    assert code == 3
+    assert "belongs to another user (uid 47999): start as that user" in sentence
+    assert list(place.iterdir()) == []
+
+
 def test_a_wrong_setting_is_told(tmp_path: Path) -> None:
     config = tmp_path / "exchange.toml"
     config.write_text("api_prot = 1\n")
