@@ -5,12 +5,13 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from exchange.directory import Directory
 from exchange.embedded.processes import open_log
-from exchange.readiness import READY_DESCRIPTOR
+from exchange.readiness import READY, READY_DESCRIPTOR
 from exchange.settings import Settings
 
 MODULES = {
@@ -77,13 +78,17 @@ class RoleProcess:
         self._said, self.started_at_s = "", time.monotonic()
 
     def heard(self) -> str:
-        """``ready``, a sentence why it can't work, or nothing yet."""
-        if not self._said and self._ready_end >= 0:
-            try:
-                self._said = os.read(self._ready_end, 4096).decode(errors="replace").strip()
-            except BlockingIOError:
-                self._said = ""
+        """The last that it said: ``ready``, a sentence why it can't work, or nothing yet."""
+        if self._ready_end >= 0:
+            with suppress(BlockingIOError):
+                lines = os.read(self._ready_end, 65_536).decode(errors="replace").splitlines()
+                self._said = lines[-1].strip() if lines else self._said
         return self._said
+
+    def news(self) -> str:
+        """A sentence that it has said since it was last asked, when that is not the same."""
+        before, said = self._said, self.heard()
+        return said if said not in (before, READY) else ""
 
     def ended(self) -> int | None:
         """Its exit code (negative: the signal) when it has ended."""

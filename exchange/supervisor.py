@@ -202,6 +202,8 @@ class Supervisor:
                 if server.process is None or server.process.poll() is not None:
                     self._start_server_again(server)
             for role in self._roles:
+                if sentence := role.news():
+                    self._on_event(f"{role.name}: {sentence}")
                 if role.ended() is not None:
                     self._start_role_again(role)
             now = time.monotonic()

@@ -211,7 +211,7 @@ def try_signer_lock(conn: Connection[Any]) -> bool:
 
 
 def save_signer_state(conn: Connection[Any], phase: SignerPhase, detail: str) -> None:
-    """Leave word of what the signer does, where the operator and the API can see it."""
+    """Leave word of what the signer does, for who looks into the database."""
     conn.execute(
         """
         INSERT INTO signer_state (state, detail) VALUES (%s, %s)

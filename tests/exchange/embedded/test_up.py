@@ -177,6 +177,17 @@ def test_no_secret_is_in_a_log_or_a_command_line(up: Up) -> None:
         assert not any(secret.encode() in data for data in seen)
 
 
+def test_a_signer_that_stops_later_is_told_in_front(tmp_path: Path) -> None:
+    """Whoever watches ``up`` must hear that no receipt is given any more."""
+    with running(tmp_path / "ex") as up:
+        assert up.process.stderr is not None
+        up.directory.fence.unlink()
+        os.kill(up.children()["signer"], signal.SIGKILL)
+        told = next(line for line in up.process.stderr if "fence" in line)
+    assert told.startswith("haulproof up: signer: The fence file is missing")
+    assert "Put the newest one" in told
+
+
 def test_killed_it_leaves_nothing_and_starts_again_where_agents_find_it(tmp_path: Path) -> None:
     root = tmp_path / "ex"
     with running(root) as first:
