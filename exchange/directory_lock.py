@@ -50,7 +50,8 @@ def _take(directory: Directory, descriptor: int) -> None:
             )
         if time.monotonic() > deadline:
             raise EnvironmentUnfit(
-                f"processes of an earlier start still work in {directory.root}: end them"
+                f"processes of an earlier start still work in {directory.root}: "
+                f"end process {_named(_holders(directory.lock))}"
             )
         time.sleep(_LOOK_AGAIN_S)
 
@@ -60,15 +61,35 @@ def _holder(descriptor: int) -> int | None:
     return int(held) if held.isdigit() else None
 
 
+def _holders(lock: Path) -> list[int]:
+    """Every process that has the lock open, ourselves excepted."""
+    pids = {int(entry) for entry in os.listdir("/proc") if entry.isdigit()} - {os.getpid()}
+    return sorted(pid for pid in pids if _has_open(pid, lock))
+
+
+def _named(pids: list[int]) -> str:
+    return ", ".join(map(str, pids)) or "whatever runs as another user there"
+
+
+def _has_open(pid: int, lock: Path) -> bool:
+    try:
+        return _is_open_in(pid, lock)
+    except OSError:
+        return False
+
+
+def _is_open_in(pid: int, lock: Path) -> bool:
+    return any(_is_same(entry, lock) for entry in Path(f"/proc/{pid}/fd").iterdir())
+
+
 def _holds(pid: int, lock: Path) -> bool:
     """Whether the process has the lock open: its id may be a stranger's by now, or a zombie's."""
     try:
-        descriptors = list(Path(f"/proc/{pid}/fd").iterdir())
+        return _is_open_in(pid, lock)
     except FileNotFoundError:
         return False
     except PermissionError:
         return True
-    return any(_is_same(descriptor, lock) for descriptor in descriptors)
 
 
 def _is_same(descriptor: Path, lock: Path) -> bool:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from exchange import directory_lock
 from exchange.directory import claim_directory
 from exchange.directory_lock import locked
 from exchange.exits import EnvironmentUnfit
@@ -53,3 +54,20 @@ def test_the_processes_of_a_killed_up_are_waited_for(tmp_path: Path) -> None:
         process.stdin.close()
         with locked(directory):
             assert directory.lock.read_text().strip() == str(os.getpid())
+
+
+def test_a_process_that_does_not_end_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without its id nobody knows what to end."""
+    monkeypatch.setattr(directory_lock, "_REMNANTS_END_S", 0.0)
+    directory = claim_directory(Settings(dir=tmp_path / "ex"))
+    with locked(directory) as lock:
+        child = subprocess.Popen(
+            [sys.executable, "-c", "input()"], pass_fds=(lock,), stdin=subprocess.PIPE
+        )
+    with child:
+        directory.lock.write_text("0\n")  # whoever started it is gone
+        with pytest.raises(EnvironmentUnfit, match=rf"end process {child.pid}$"), locked(directory):
+            pass
+        child.kill()
