@@ -40,6 +40,7 @@ def up(
         Path | None,
         typer.Option(
             "--dir",
+            readable=False,  # whether it can be used is judged with a sentence, as exit code 3
             help="The exchange's directory, made when there is none; haulproof-data unless told.",
         ),
     ] = None,

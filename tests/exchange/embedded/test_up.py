@@ -299,6 +299,17 @@ def test_root_leaves_another_users_directory_alone(tmp_path: Path) -> None:
     assert list(place.iterdir()) == []
 
 
+@pytest.mark.root
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
+def test_a_directory_that_may_not_be_read_is_no_wrong_usage(tmp_path: Path) -> None:
+    roots = tmp_path / "ex"
+    roots.mkdir(mode=0o700)
+    process = start(roots, as_user=UNNAMED_UID)
+    _, said = process.communicate(timeout=READY_S)
+    assert process.returncode == 3
+    assert "belongs to another user (root)" in said.splitlines()[-1]
+
+
 def test_a_wrong_setting_is_told(tmp_path: Path) -> None:
     config = tmp_path / "exchange.toml"
     config.write_text("api_prot = 1\n")
