@@ -138,8 +138,7 @@ def read_segment(payload: bytes) -> Segment:
     # Every field below is read by its type, so what is left to check here is the order of keys.
     fields = cbor.take_map(cbor.decode_exact(payload), "a segment", _MANDATORY, _OPTIONAL)
     cbor.require_ascending(fields, "a segment")
-    if fields[1] != VERSION:
-        raise StatementRefused(Reason.UNSUPPORTED, "a segment of another version")
+    cbor.take_version(fields[1], "a segment", VERSION)
     boot, seq, prev = take_chain(fields)
     left, block = _read_block(fields[6])
     return Segment(
@@ -214,8 +213,7 @@ def _read_event(item: object) -> SegmentEvent:
     offset, event_id, detail = cbor.take_list(item, "an event", 3)
     if type(detail) is not dict:
         raise malformed("the detail of an event is not a map")
-    for key, value in detail.items():
-        cbor.take_uint(key, "a key of an event's detail")
+    for value in detail.values():
         if type(value) not in (int, str, bytes):
             raise malformed("an event's detail is neither integer, text nor bytes")
         if type(value) is int and not INT64_MIN <= value <= INT64_MAX:

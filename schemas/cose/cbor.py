@@ -9,7 +9,7 @@ from typing import Any
 
 import cbor2
 
-from schemas.errors import malformed
+from schemas.errors import Reason, StatementRefused, malformed
 from schemas.limits import CBOR_DEPTH_MAX, INT64_MAX
 
 _SHARED = (25, 28, 29, 256)
@@ -82,11 +82,17 @@ def head_bytes(number: int) -> int:
     return 5 if number < 0x1_0000_0000 else 9
 
 
-def require_ascending(keys: Iterable[int], name: str) -> None:
-    """The order of a map with unsigned keys, for readers of ``decode_exact`` and ``load``."""
-    held = list(keys)
+def require_ascending(keys: Iterable[object], name: str) -> None:
+    """Unsigned keys in their order, for readers of ``decode_exact``, which looks at neither."""
+    held = [take_uint(key, f"a key of {name}") for key in keys]
     if held != sorted(held):
         raise malformed(f"the keys of {name} are not in ascending order")
+
+
+def take_version(value: object, name: str, version: int = 1) -> None:
+    """Nothing when this is the version, ``StatementRefused`` (unsupported, malformed) otherwise."""
+    if take_uint(value, f"the version of {name}") != version:
+        raise StatementRefused(Reason.UNSUPPORTED, f"{name} of another version")
 
 
 def take_uint(value: object, name: str, largest: int = INT64_MAX) -> int:

@@ -38,7 +38,10 @@ class PublicKey:
             raise
         except (ValueError, UnsupportedAlgorithm):
             raise malformed("the COSE_Key holds no valid public key") from None
-        return cls._of(suite, key)
+        read = cls._of(suite, key)
+        if read.cose_key != cose_key:
+            raise malformed("the COSE_Key is not the one encoding of its key")
+        return read
 
     @classmethod
     def of(cls, key: object) -> Self:

@@ -6,7 +6,7 @@ Issuer: the carrier; subject: the vehicle's pseudonym.
 from dataclasses import dataclass
 
 from schemas.cose import cbor
-from schemas.errors import Reason, StatementRefused, malformed
+from schemas.errors import malformed
 from schemas.limits import SALT_BYTES, SUBJECT_CHARS_MAX, TIME_MS_MAX
 from schemas.names import is_name
 
@@ -36,8 +36,7 @@ class Binding:
 def decode(payload: bytes) -> Binding:
     """Read a binding's payload; ``StatementRefused`` when it is none."""
     fields = cbor.take_map(cbor.decode(payload), "a binding", (1, 2, 3, 4, 9), (5,))
-    if fields[1] != 1:
-        raise StatementRefused(Reason.UNSUPPORTED, "a binding of another version")
+    cbor.take_version(fields[1], "a binding")
     device = cbor.take_text(fields[2], "the device")
     if not is_name(device):
         raise malformed("the device is not a name")

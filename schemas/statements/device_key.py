@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from schemas.cose import cbor
 from schemas.cose.keys import PublicKey
-from schemas.errors import Reason, StatementRefused, malformed
+from schemas.errors import malformed
 from schemas.limits import SALT_BYTES, TIME_MS_MAX
 from schemas.names import device_issuer
 
@@ -43,8 +43,7 @@ class DeviceKey:
 def decode(payload: bytes, origin: str) -> DeviceKey:
     """Read a device key's payload and check its proof for a log; ``StatementRefused`` otherwise."""
     fields = cbor.take_map(cbor.decode(payload), "a device key", _KEYS)
-    if fields[1] != 1:
-        raise StatementRefused(Reason.UNSUPPORTED, "a device key of another version")
+    cbor.take_version(fields[1], "a device key")
     if type(fields[7]) is not str or len(fields[7]) > _NOTE_CHARS_MAX:
         raise malformed(f"the note is not a text of at most {_NOTE_CHARS_MAX} characters")
     key = PublicKey.from_cose_key(cbor.take_bytes(fields[4], "the key"))

@@ -6,7 +6,7 @@ Shares boot, seq, prev and salt with segments, and their sequence and chain.
 from dataclasses import dataclass
 
 from schemas.cose import cbor
-from schemas.errors import Reason, StatementRefused, malformed
+from schemas.errors import malformed
 from schemas.limits import SALT_BYTES, TIME_MS_MAX
 from schemas.segment import take_chain, take_clock
 
@@ -40,8 +40,7 @@ class Gap:
 def decode(payload: bytes) -> Gap:
     """Read a gap's payload; ``StatementRefused`` when it is none."""
     fields = cbor.take_map(cbor.decode(payload), "a gap", _KEYS)
-    if fields[1] != 1:
-        raise StatementRefused(Reason.UNSUPPORTED, "a gap of another version")
+    cbor.take_version(fields[1], "a gap")
     boot, seq, prev = take_chain(fields)
     from_ms = cbor.take_uint(fields[5], "the start of a gap", TIME_MS_MAX)
     to_ms = cbor.take_uint(fields[6], "the end of a gap", TIME_MS_MAX)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import IntEnum, StrEnum
 
 from schemas.cose import cbor
-from schemas.errors import Reason, StatementRefused, malformed
+from schemas.errors import malformed
 from schemas.limits import SALT_BYTES, SUBJECT_CHARS_MAX, TIME_MS_MAX
 from schemas.names import is_name
 
@@ -89,8 +89,7 @@ class Grant:
 def decode(payload: bytes) -> Grant:
     """Read a grant's payload; ``StatementRefused`` when it is none."""
     fields = cbor.take_map(cbor.decode(payload), "a grant", _MANDATORY, _OPTIONAL)
-    if fields[1] != 1:
-        raise StatementRefused(Reason.UNSUPPORTED, "a grant of another version")
+    cbor.take_version(fields[1], "a grant")
     grantee = cbor.take_text(fields[2], "the grantee")
     if not is_name(grantee):
         raise malformed("the grantee is not a name")

@@ -9,7 +9,7 @@ from enum import StrEnum
 
 from schemas.cose import cbor
 from schemas.cose.keys import PublicKey
-from schemas.errors import Reason, StatementRefused, malformed
+from schemas.errors import malformed
 from schemas.limits import SALT_BYTES, TIME_MS_MAX
 from schemas.names import NAME_PATTERN, is_name
 
@@ -58,8 +58,7 @@ class OrgKey:
 def decode(payload: bytes) -> OrgKey:
     """Read an organisation key's payload and check its proof; ``StatementRefused`` otherwise."""
     fields = cbor.take_map(cbor.decode(payload), "an organisation key", _KEYS)
-    if fields[1] != 1:
-        raise StatementRefused(Reason.UNSUPPORTED, "an organisation key of another version")
+    cbor.take_version(fields[1], "an organisation key")
     key = PublicKey.from_cose_key(cbor.take_bytes(fields[4], "the key"))
     record = OrgKey(
         name=_take_name(fields[2]),

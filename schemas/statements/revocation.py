@@ -6,7 +6,7 @@ Issuer: whoever issued what is revoked; subject: the same subject.
 from dataclasses import dataclass
 
 from schemas.cose import cbor
-from schemas.errors import Reason, StatementRefused, malformed
+from schemas.errors import malformed
 from schemas.kinds import Kind
 from schemas.limits import DIGEST_BYTES, SALT_BYTES, TIME_MS_MAX
 
@@ -31,8 +31,7 @@ class Revocation:
 def decode(payload: bytes) -> Revocation:
     """Read a revocation's payload; ``StatementRefused`` when it is none."""
     fields = cbor.take_map(cbor.decode(payload), "a revocation", (1, 2, 3, 4, 9))
-    if fields[1] != 1:
-        raise StatementRefused(Reason.UNSUPPORTED, "a revocation of another version")
+    cbor.take_version(fields[1], "a revocation")
     kind = cbor.take_uint(fields[2], "the kind of what is revoked", max(Kind))
     if kind not in REVOCABLE:
         raise malformed("a statement of this kind cannot be revoked")

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from enum import IntEnum
 
 from schemas.cose import cbor
-from schemas.errors import Reason, StatementRefused, malformed
+from schemas.errors import malformed
 from schemas.limits import (
     DIGEST_BYTES,
     SALT_BYTES,
@@ -105,8 +105,7 @@ class Trip:
 def decode(payload: bytes) -> Trip:
     """Read a trip's payload; ``StatementRefused`` when it is none or its digest is another's."""
     fields = cbor.take_map(cbor.decode(payload), "a trip", (1, 2, 3, 4, 9))
-    if fields[1] != VERSION:
-        raise StatementRefused(Reason.UNSUPPORTED, "a trip of another version")
+    cbor.take_version(fields[1], "a trip", VERSION)
     trip = Trip(
         content=read_content(fields[2]),
         provenance=_read_provenance(fields[3]),

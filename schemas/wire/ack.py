@@ -43,8 +43,7 @@ def decode(message: bytes) -> Ack:
     if len(message) > ACK_BYTES_MAX:
         raise StatementRefused(Reason.TOO_LARGE, "an acknowledgement is too large")
     fields = cbor.take_map(cbor.decode(message), "an acknowledgement", (1, 2, 3, 4))
-    if fields[1] != 1:
-        raise StatementRefused(Reason.UNSUPPORTED, "an acknowledgement of another version")
+    cbor.take_version(fields[1], "an acknowledgement")
     items = cbor.take_list(fields[3], "receipts")
     if not 0 < len(items) <= RECEIPTS_MAX:
         raise malformed(f"not 1 to {RECEIPTS_MAX} receipts")
