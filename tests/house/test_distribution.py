@@ -69,6 +69,11 @@ def test_small_extra_adds_one_library(extra: str, added: set[str]) -> None:
     assert names(project()["optional-dependencies"][extra]) == added
 
 
+def test_each_extra_names_a_library_once() -> None:
+    for requirements in project()["optional-dependencies"].values():
+        assert len(names(requirements)) == len(requirements)
+
+
 def test_truck_installs_nothing_that_is_heavy() -> None:
     installed = names(project()["optional-dependencies"]["agent"])
 
