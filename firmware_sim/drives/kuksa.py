@@ -3,12 +3,12 @@
 Source: eclipse-kuksa/kuksa-csv-provider; ``delay`` is the time to wait after the row, in seconds.
 """
 
-import csv
 from collections.abc import Iterator
 from decimal import Decimal, InvalidOperation
 
 from firmware_sim.drives import position
-from firmware_sim.drives.model import MS_NS, DriveUnreadable, Record, Tally, Value
+from firmware_sim.drives.cells import cells_of
+from firmware_sim.drives.model import MS_NS, Record, Tally, Value
 from firmware_sim.drives.source import DriveSource
 from firmware_sim.drives.values import CARRIED, parse_value
 
@@ -33,24 +33,22 @@ def records(source: DriveSource, tally: Tally) -> Iterator[Record]:
 def _rows(source: DriveSource, tally: Tally) -> Iterator[tuple[int, str, str]]:
     """(time_ns, path, value) of the rows that can be carried."""
     time_ns = 0
-    reader = csv.reader(line for line in source.lines() if line.strip())
-    try:
-        next(reader)
-        for row in reader:
-            delay_ns = _delay_ns(row[3]) if len(row) == len(_HEADER) else None
-            if delay_ns is None:
-                tally.unreadable += 1
-                continue
-            field, path = row[0].strip().lower(), row[1].strip()
-            if field != "current":
-                tally.left_out[f"{field}:{path}"] = None
-            elif path not in CARRIED:
-                tally.left_out[path] = None
-            else:
-                yield time_ns - time_ns % MS_NS, path, row[2]
-            time_ns += delay_ns
-    except csv.Error as error:
-        raise DriveUnreadable(f"{source.name} is no regular CSV: {error}.") from error
+    lines = (line for line in source.lines() if line.strip())
+    next(lines)
+    for line in lines:
+        row = cells_of(line)
+        delay_ns = _delay_ns(row[3]) if len(row) == len(_HEADER) else None
+        if delay_ns is None:
+            tally.unreadable += 1
+            continue
+        field, path = row[0].strip().lower(), row[1].strip()
+        if field != "current":
+            tally.left_out[f"{field}:{path}"] = None
+        elif path not in CARRIED:
+            tally.left_out[path] = None
+        else:
+            yield time_ns - time_ns % MS_NS, path, row[2]
+        time_ns += delay_ns
 
 
 def _instants(rows: Iterator[tuple[int, str, str]], tally: Tally) -> Iterator[Record]:

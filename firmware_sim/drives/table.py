@@ -3,12 +3,12 @@
 Speed in a table with coordinates is the receiver's, unless a ``speed_source`` column says ``obd``.
 """
 
-import csv
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from firmware_sim.drives import position
 from firmware_sim.drives.aliases import FIX, SPEED, SPEED_SOURCE, Meaning, meanings
+from firmware_sim.drives.cells import cells_of
 from firmware_sim.drives.model import DriveUnreadable, Record, Tally, Value
 from firmware_sim.drives.source import DriveSource
 from firmware_sim.drives.table_clock import Kind, RowClock, TimeColumn, time_columns
@@ -68,6 +68,8 @@ def records(source: DriveSource, tally: Tally) -> Iterator[Record]:
 
 def _layout(source: DriveSource, tally: Tally) -> _Layout:
     header = next(_cells(source), [])
+    if not header:
+        raise DriveUnreadable(f"{source.name} has no header row: save it as CSV, a line for a row.")
     times = time_columns(header)
     found = meanings(header)
     is_time = {column.index for column in times}
@@ -128,19 +130,13 @@ def _rows(source: DriveSource) -> Iterator[list[str]]:
 
 def _cells(source: DriveSource) -> Iterator[list[str]]:
     """Rows of cells, empty lines left out, decimal commas of semicolon tables as points."""
-    lines = (line for line in source.lines() if line.strip())
-    first = next(lines, "")
-    delimiter = _delimiter_of(first)
-
-    def all_lines() -> Iterator[str]:
-        yield first
-        yield from lines
-
-    try:
-        for row in csv.reader(all_lines(), delimiter=delimiter):
-            yield [cell.replace(",", ".") for cell in row] if delimiter == ";" else row
-    except csv.Error as error:
-        raise DriveUnreadable(f"{source.name} is no regular CSV: {error}.") from error
+    delimiter = ""
+    for line in source.lines():
+        if not line.strip():
+            continue
+        delimiter = delimiter or _delimiter_of(line)
+        cells = cells_of(line, delimiter)
+        yield [cell.replace(",", ".") for cell in cells] if delimiter == ";" else cells
 
 
 def _first_line(text: str) -> str:

@@ -89,5 +89,18 @@ def test_targets_unknown_signals_and_broken_rows_are_left_out_and_named(tmp_path
     assert drive.facts.notes == ("3 lines or values could not be read",)
 
 
+def test_quote_that_does_not_close_costs_its_own_row_only(tmp_path: Path) -> None:
+    path = tmp_path / "drive"
+    rows = (
+        "current,Vehicle.Speed,10,1",
+        'current,"Vehicle.Speed,11,1',
+        "current,Vehicle.Speed,12,1",
+    )
+    path.write_text(HEADER + "\n".join(rows))
+
+    assert [r.values["Vehicle.Speed"] for r in records_of(path).records()] == [10.0, 12.0]
+    assert open_drive(path).facts.notes == ("1 lines or values could not be read",)
+
+
 def test_drive_has_no_absolute_time() -> None:
     assert not open_drive(recordings.COVESA).facts.absolute

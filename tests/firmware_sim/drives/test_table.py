@@ -208,6 +208,23 @@ def test_rows_that_are_too_long_or_without_time_are_counted(tmp_path: Path) -> N
     )
 
 
+def test_quote_that_does_not_close_costs_its_own_line_only(tmp_path: Path) -> None:
+    path = tmp_path / "drive.csv"
+    path.write_text(f'time_utc,speed_kmh\n{T},10\n"{T + 1},11\n{T + 2},12\n"{T + 3}","13"\n')
+
+    assert [record.values["Vehicle.Speed"] for record in records_of(path).records()] == [10, 12, 13]
+    assert open_drive(path).facts.notes == ("1 rows or frames had no time of their own",)
+
+
+@pytest.mark.parametrize("text", ['"time_utc,speed_kmh\n1,2\n', "time_utc,speed_kmh\r1,2\r3,4"])
+def test_table_whose_first_line_is_no_row_is_refused(text: str, tmp_path: Path) -> None:
+    path = tmp_path / "drive.csv"
+    path.write_bytes(text.encode())
+
+    with pytest.raises(DriveUnreadable, match="no header row"):
+        open_drive(path)
+
+
 def test_table_of_signals_without_a_time_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "drive.csv"
     path.write_text("speed_kmh,engine_rpm\n10,700\n")
