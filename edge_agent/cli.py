@@ -47,6 +47,17 @@ LOCK_FILE = "agent.lock"
 
 DONE, FAILED, USAGE, ENVIRONMENT, INTERRUPTED = 0, 1, 2, 3, 130
 
+_EXAMPLES = """examples:
+  haulproof agent enrol --dir truck --carrier acme --device truck-1 --origin ORIGIN
+      the device's key and a request for its carrier; ORIGIN is what haulproof up prints
+  haulproof agent run --dir truck --can socketcan:can0 --nmea serial:/dev/ttyUSB0
+      on a truck
+  haulproof agent run --dir truck --can URL --nmea URL --clock source
+      beside haulproof sim truck, which prints both addresses
+  haulproof agent status --dir truck
+      what is sent, receipted and waiting
+"""
+
 _log = logging.getLogger("edge_agent")
 
 
@@ -60,8 +71,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         return commands[arguments.command](folder, arguments)
     except (EnrolmentRefused, ConfigurationRefused, SourceUrlRefused) as error:
         return _say(str(error), USAGE)
-    except (OutboxUnusable, ssl.SSLError, sqlite3.Error, OSError) as error:
+    except (OutboxUnusable, ssl.SSLError, sqlite3.Error) as error:
         return _say(f"the agent cannot work in {folder}: {error}", ENVIRONMENT)
+    except OSError as error:
+        what = (error.strerror or str(error)).lower()
+        hint = "choose a --dir that this user may write, with room on its disk"
+        return _say(f"the agent cannot work in {folder}: {what}; {hint}", ENVIRONMENT)
     except KeyboardInterrupt:
         return INTERRUPTED
 
@@ -198,18 +213,28 @@ def _say(text: str, code: int) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="haulproof agent", description=__doc__)
+    parser = argparse.ArgumentParser(
+        prog="haulproof agent",
+        description="The truck's process: it measures, signs, and sends until it holds receipts.",
+        epilog=_EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
     commands = parser.add_subparsers(dest="command", required=True)
     common = argparse.ArgumentParser(add_help=False)
     common.add_argument("--dir", type=Path, required=True, help="the agent's own folder")
     common.add_argument("--json", action="store_true", help="end with one JSON line on stdout")
-    one = commands.add_parser("enrol", parents=[common], help="make the device's key and request")
+    shared: dict[str, Any] = {
+        "parents": [common],
+        "epilog": _EXAMPLES,
+        "formatter_class": argparse.RawDescriptionHelpFormatter,
+    }
+    one = commands.add_parser("enrol", help="make the device's key and request", **shared)
     one.add_argument(
         "--carrier", required=True, help="name of the organisation that owns the truck"
     )
     one.add_argument("--device", required=True, help="name of this device, unique at its carrier")
     one.add_argument("--origin", required=True, help="origin of the exchange's log")
-    run = commands.add_parser("run", parents=[common], help="measure, sign and send")
+    run = commands.add_parser("run", help="measure, sign and send", **shared)
     run.add_argument(
         "--can", action="append", metavar="URL", help="socketcand://host:port/can0, socketcan:can0"
     )
@@ -225,5 +250,5 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument(
         "--resend-after", type=float, metavar="S", help="added to the acknowledgement interval"
     )
-    commands.add_parser("status", parents=[common], help="what is sent, receipted and waiting")
+    commands.add_parser("status", help="what is sent, receipted and waiting", **shared)
     return parser

@@ -62,23 +62,23 @@ def read_configuration(folder: Path, overrides: Mapping[str, Any]) -> Configurat
     except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise ConfigurationRefused(f"{path} is no TOML: {error}") from None
     given = {key: value for key, value in overrides.items() if value is not None}
-    return _checked({**document, **given}, path)
+    return _over(_over(Configuration(), document, str(path)), given, "the command line")
 
 
-def _checked(values: Mapping[str, Any], path: Path) -> Configuration:
+def _over(base: Configuration, values: Mapping[str, Any], where: str) -> Configuration:
     known = {field.name for field in fields(Configuration)}
     for key, value in values.items():
         if key not in known:
-            raise ConfigurationRefused(f"{path}: {key} is not one of {', '.join(sorted(known))}")
+            raise ConfigurationRefused(f"{where}: {key} is not one of {', '.join(sorted(known))}")
         if isinstance(value, bool) or not isinstance(value, _TYPES[key]):
-            raise ConfigurationRefused(f"{path}: {key} has a value of the wrong type")
+            raise ConfigurationRefused(f"{where}: {key} has a value of the wrong type")
         low, high = _RANGES.get(key, (0, 0))
         if key in _RANGES and not low <= float(str(value)) <= high:
-            raise ConfigurationRefused(f"{path}: {key} is not from {low:g} to {high:g}")
+            raise ConfigurationRefused(f"{where}: {key} is not from {low:g} to {high:g}")
     lists = {key: tuple(values[key]) for key in ("can", "nmea") if key in values}
     if any(not isinstance(url, str) for urls in lists.values() for url in urls):
-        raise ConfigurationRefused(f"{path}: can and nmea are lists of addresses")
-    configuration = replace(Configuration(), **{**values, **lists})
+        raise ConfigurationRefused(f"{where}: can and nmea are lists of addresses")
+    configuration = replace(base, **{**values, **lists})
     if configuration.clock not in (SYSTEM_CLOCK, SOURCE_CLOCK):
-        raise ConfigurationRefused(f"{path}: clock is {SYSTEM_CLOCK} or {SOURCE_CLOCK}")
+        raise ConfigurationRefused(f"{where}: clock is {SYSTEM_CLOCK} or {SOURCE_CLOCK}")
     return configuration

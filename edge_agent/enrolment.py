@@ -11,6 +11,7 @@ from typing import Any
 from ledger.note import NoteRefused, VKey
 from schemas.cose.keys import PublicKey, SoftwareSigner
 from schemas.errors import StatementRefused
+from schemas.limits import ORIGIN_BYTES_MAX
 from schemas.names import device_issuer, is_name
 from schemas.statements.device_key import possession_message
 
@@ -61,6 +62,11 @@ def enrol(folder: Path, carrier: str, device: str, origin: str) -> Path:
     if not is_name(carrier) or not is_name(device):
         raise EnrolmentRefused(
             "carrier and device are names of a-z, 0-9 and -, at most 63 characters"
+        )
+    if not _is_origin(origin):
+        raise EnrolmentRefused(
+            f"the origin is a name of at most {ORIGIN_BYTES_MAX} characters without spaces or +; "
+            "take it from what haulproof up prints"
         )
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     request_file = folder / REQUEST_FILE
@@ -155,6 +161,11 @@ def write_private(path: Path, data: bytes) -> None:
     except BaseException:
         os.unlink(name)
         raise
+
+
+def _is_origin(text: str) -> bool:
+    named = 0 < len(text) <= ORIGIN_BYTES_MAX and text.isascii() and text.isprintable()
+    return named and not {" ", "+"} & set(text)
 
 
 def _read_json(path: Path, hint: str) -> Mapping[str, Any]:

@@ -72,14 +72,16 @@ def _run(words: list[str]) -> int:
     if command is None:
         return _refuse(f"there is no command {words[0]}: see haulproof --help", EXIT_USAGE)
     try:
-        serve = importlib.import_module(command.module).main
+        # A part loads a command's own module only when it serves it, so both may find one missing.
+        code: int = importlib.import_module(command.module).main(
+            words if command.keeps_word else words[1:]
+        )
     except ModuleNotFoundError as missing:
         install = f"pip install 'haulproof[{command.extra}]'"
         return _refuse(
             f"haulproof {command.name} needs {missing.name}, which is not installed: {install}",
             EXIT_ENVIRONMENT,
         )
-    code: int = serve(words if command.keeps_word else words[1:])
     return code
 
 

@@ -287,6 +287,40 @@ def test_a_folder_that_cannot_be_written_is_the_environments_fault(
     assert "cannot be used" in capsys.readouterr().err
 
 
+def test_a_folder_that_cannot_be_made_says_which_one_to_choose(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "file").touch()
+
+    assert main(["enrol", "--dir", str(tmp_path / "file" / "t"), *NAMES]) == 3
+    assert "not a directory; choose a --dir" in capsys.readouterr().err
+
+
+def test_a_missing_library_is_one_sentence() -> None:
+    """Seen from a shell: nothing of the agent is loaded before its libraries are."""
+    script = (
+        "import runpy, sys; sys.modules['stamina'] = None;"
+        "runpy.run_module('edge_agent', run_name='__main__')"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=False, timeout=60
+    )
+
+    assert done.returncode == 3
+    assert done.stderr.splitlines() == [
+        "edge_agent: it needs stamina, which is not installed: pip install 'haulproof[agent]'"
+    ]
+
+
+@pytest.mark.parametrize("arguments", [["-h"], ["enrol", "-h"], ["run", "-h"], ["status", "-h"]])
+def test_help_shows_examples(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(arguments)
+
+    assert ended.value.code == 0
+    assert "haulproof agent run --dir truck" in capsys.readouterr().out
+
+
 @pytest.mark.parametrize("arguments", [[], ["run"], ["run", "--clock", "atomic"], ["fly"]])
 def test_wrong_usage_ends_with_2(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as ended:

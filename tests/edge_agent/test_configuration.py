@@ -45,5 +45,5 @@ def test_a_file_that_cannot_be_used_says_what_to_change(
 def test_the_command_line_is_held_to_the_same_ranges(
     tmp_path: Path, values: dict[str, Any]
 ) -> None:
-    with pytest.raises(ConfigurationRefused, match="not from"):
+    with pytest.raises(ConfigurationRefused, match=r"the command line: .* is not from"):
         read_configuration(tmp_path, values)

@@ -62,6 +62,13 @@ def test_names_are_checked_before_anything_is_made(tmp_path: Path, name: str) ->
     assert not (tmp_path / "new").exists()
 
 
+@pytest.mark.parametrize("origin", ["", "a log", "a+b", "a\n", "ü", "o" * 256])
+def test_an_origin_that_no_log_has_is_refused(tmp_path: Path, origin: str) -> None:
+    with pytest.raises(EnrolmentRefused, match="origin"):
+        enrol(tmp_path / "new", CARRIER, DEVICE, origin)
+    assert not (tmp_path / "new").exists()
+
+
 def test_a_key_that_others_may_read_is_refused_with_the_command_that_helps(folder: Path) -> None:
     (folder / "device.key").chmod(0o644)
 

@@ -36,6 +36,20 @@ def test_a_missing_part_says_what_to_install(
     assert "pip install 'haulproof[sim]'" in capsys.readouterr().err
 
 
+def test_a_library_missed_while_a_command_is_served_is_told_as_well(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delitem(sys.modules, "exchange.commands.up", raising=False)
+    monkeypatch.delitem(sys.modules, "exchange.directory", raising=False)
+    monkeypatch.setitem(sys.modules, "nkeys", None)
+
+    assert command.main(["up", "--help"]) == 3
+    assert capsys.readouterr().err == (
+        "haulproof: haulproof up needs nkeys, which is not installed: "
+        "pip install 'haulproof[exchange]'\n"
+    )
+
+
 def test_verify_loads_nothing_of_the_exchange_or_the_truck() -> None:
     program = (
         "import sys; from haulproof.__main__ import main; main(['verify', 'nothing.evidence']);"
