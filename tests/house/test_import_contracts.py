@@ -26,7 +26,10 @@ PLANTED = {
         ("ledger.evidence.independent", imported)
         for imported in ("schemas.errors", "ledger.merkle", "ledger.evidence.file", "cryptography")
     ],
-    "agent": [("edge_agent", "exchange"), ("edge_agent", "firmware_sim")],
+    "agent": [
+        ("edge_agent", name)
+        for name in ("exchange", "firmware_sim", "ledger.signing", "ledger.fence")
+    ],
     "agent-lean": [
         ("edge_agent", name)
         for name in ("numpy", "typer", "rich", "pydantic", "structlog", "fastapi", "psycopg")
@@ -34,6 +37,7 @@ PLANTED = {
     "exchange": [("exchange", "edge_agent"), ("exchange", "firmware_sim")],
     "derive": [("exchange.derive", name) for name in ("ledger", "exchange.store", "psycopg", "os")],
     "sim": [("firmware_sim", "ledger"), ("firmware_sim", "exchange")],
+    "tests": [(room, "tests") for room in ROOMS],
 }
 
 
