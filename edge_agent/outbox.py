@@ -86,10 +86,14 @@ class Outbox:
         path.touch(mode=0o600)
         try:
             connection = connect(str(path))
-            connection.isolation_level = None
-            for pragma in ("journal_mode = WAL", "synchronous = FULL", "busy_timeout = 5000"):
-                connection.execute(f"PRAGMA {pragma}")
-            prepare(connection)
+            try:
+                connection.isolation_level = None
+                for pragma in ("journal_mode = WAL", "synchronous = FULL", "busy_timeout = 5000"):
+                    connection.execute(f"PRAGMA {pragma}")
+                prepare(connection)
+            except BaseException:
+                connection.close()
+                raise
         except sqlite3.DatabaseError as error:
             raise OutboxUnusable(f"{path} cannot be used: {error}") from error
         return cls(connection)

@@ -149,12 +149,20 @@ def test_a_database_of_something_else_is_left_alone(tmp_path: Path) -> None:
         Outbox.open(path)
 
 
-def test_a_file_that_is_no_database_is_named(tmp_path: Path) -> None:
+def test_a_file_that_is_no_database_is_named_and_let_go(tmp_path: Path) -> None:
     path = tmp_path / "outbox.sqlite"
     path.write_bytes(b"not a database" * 100)
 
+    opened: list[sqlite3.Connection] = []
+
+    def connect(name: str) -> sqlite3.Connection:
+        opened.append(sqlite3.connect(name))
+        return opened[0]
+
     with pytest.raises(OutboxUnusable, match=r"outbox\.sqlite"):
-        Outbox.open(path)
+        Outbox.open(path, connect)
+    with pytest.raises(sqlite3.ProgrammingError, match="closed"):
+        opened[0].execute("SELECT 1")
 
 
 def test_the_outbox_of_a_newer_agent_is_left_alone(tmp_path: Path) -> None:
