@@ -84,9 +84,11 @@ def head_bytes(number: int) -> int:
 
 def require_ascending(keys: Iterable[object], name: str) -> None:
     """Unsigned keys in their order, for readers of ``decode_exact``, which looks at neither."""
-    held = [take_uint(key, f"a key of {name}") for key in keys]
-    if held != sorted(held):
-        raise malformed(f"the keys of {name} are not in ascending order")
+    previous = -1
+    for key in keys:
+        if type(key) is not int or not previous < key <= INT64_MAX:
+            raise malformed(f"the keys of {name} are not unsigned integers in ascending order")
+        previous = key
 
 
 def take_version(value: object, name: str, version: int = 1) -> None:
