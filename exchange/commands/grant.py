@@ -13,6 +13,7 @@ from exchange.commands.http import Api
 from exchange.commands.options import AsJson, CredentialsFile, KeyFile, time_ms
 from exchange.commands.printing import print_object, print_table
 from exchange.exits import WrongUsage
+from exchange.grants.model import TRIP_FIELDS
 from exchange.signed_text import statement_text
 from schemas.cose.sign1 import sign
 from schemas.kinds import TYPE_TEXT, Kind
@@ -58,7 +59,11 @@ def add(
         bool, typer.Option("--identity", help="Devices and segments too, not trips alone.")
     ] = False,
     fields: Annotated[
-        list[str] | None, typer.Option("--field", help="Only this part of a trip; again for more.")
+        list[str] | None,
+        typer.Option(
+            "--field",
+            help=f"Only this part of a trip; again for more. One of {', '.join(TRIP_FIELDS)}.",
+        ),
     ] = None,
     window_from: Annotated[
         str, typer.Option("--from", metavar="TIME", help="Data captured since then.")

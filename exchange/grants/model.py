@@ -26,6 +26,19 @@ PURPOSES_OF_ROLE: dict[Role, tuple[Purpose, ...]] = {
 }
 """What an organisation may use a grant for; checked when a grant is made and at every read."""
 
+TRIP_FIELDS = (
+    "start",
+    "end",
+    "distance",
+    "duration",
+    "speed",
+    "stops",
+    "gaps",
+    "events",
+    "findings",
+)
+"""Parts of a trip that a grant may name; what it does not name is null to its reader."""
+
 State = Literal["active", "expired", "revoked"]
 
 
@@ -75,6 +88,11 @@ def read_grant(
     check_storable(granted.legal_basis, *granted.vehicles, *(granted.fields or ()))
     if ANY_VEHICLE in granted.vehicles and granted.vehicles != (ANY_VEHICLE,):
         raise GrantRefused("A grant names its vehicles or all of them with *, not both.")
+    unknown = [name for name in granted.fields or () if name not in TRIP_FIELDS]
+    if unknown:
+        raise GrantRefused(
+            f"No part of a trip is called {unknown[0]}: name any of {', '.join(TRIP_FIELDS)}."
+        )
     if granted.expires_ms <= now_ms:
         raise GrantRefused("The grant has expired already: give it a later end.")
     if granted.window_to_ms is not None and granted.window_to_ms <= granted.window_from_ms:

@@ -6,15 +6,13 @@ from typing import Annotated
 from pydantic import BaseModel, Field
 
 from exchange.api.bodies import time_of
+from exchange.grants.model import TRIP_FIELDS
 from exchange.trips.readable import TripRow
 from schemas.catalogue import EVENTS
 from schemas.cose.sign1 import parse
 from schemas.statements.grant import Precision
 from schemas.statements.trip import Trip, decode
 from schemas.statements.trip_content import Finding, Interval, Position, TripContent, TripEvent
-
-FIELDS = ("start", "end", "distance", "duration", "speed", "stops", "gaps", "events", "findings")
-"""Parts of a trip that a grant may name; what it does not name is null."""
 
 _SPEED_SCALE = 100
 _DEGREE_SCALE = 10_000_000
@@ -127,7 +125,7 @@ def trip_body(row: TripRow) -> TripBody:
     whole = _whole(row, read)
     if row.open_fields is None:
         return whole
-    closed = {name: None for name in FIELDS if name not in row.open_fields}
+    closed = {name: None for name in TRIP_FIELDS if name not in row.open_fields}
     return whole.model_copy(update=closed)
 
 

@@ -6,7 +6,7 @@ from fastapi import APIRouter, Path, Query
 from fastapi.responses import Response
 from psycopg import Connection
 
-from exchange.access.model import Form, NoGrant, NotReadable, OutsideWindow, Read
+from exchange.access.model import Form, NoGrant, NotReadable, NotSupported, OutsideWindow, Read
 from exchange.access.readable import Readable
 from exchange.access.repository import record_reads
 from exchange.api.auth import Authenticated
@@ -28,6 +28,7 @@ from ledger.evidence.file import CommittedStatement
 from ledger.evidence.file import Form as FileForm
 from schemas.cose.sign1 import parse
 from schemas.kinds import Kind
+from schemas.limits import TIME_MS_MAX
 from schemas.statements.trip import Provenance, decode
 
 router = APIRouter(prefix="/v1", tags=["trips"])
@@ -138,8 +139,15 @@ def _closed(
     vehicle: str,
     owner: str | None,
 ) -> NotReadable | None:
-    refusal = readable.why_not(conn, owner, vehicle, wanted.from_ms or 0, wanted.to_ms or 0)
-    return None if isinstance(refusal, OutsideWindow) and wanted.from_ms is None else refusal
+    """Why no grant opens any of the time that is asked about; None when one does.
+
+    A window overlaps [from, to) when it covers what is turned around: begun by its end, and not
+    over before its start.
+    """
+    first_ms = wanted.from_ms or 0
+    last_ms = TIME_MS_MAX if wanted.to_ms is None else wanted.to_ms
+    refusal = readable.why_not(conn, owner, vehicle, last_ms, first_ms)
+    return None if isinstance(refusal, NotSupported) else refusal
 
 
 def _full(

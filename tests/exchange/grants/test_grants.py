@@ -79,8 +79,9 @@ def test_the_same_signed_grant_twice_is_one_grant(
         {"window_from_ms": 2_000, "window_to_ms": 1_000},
         {"vehicles": ("*", "v-1")},
         {"purpose": Purpose.FINANCE},
+        {"fields": ("distance", "distnce")},
     ],
-    ids=["expired", "no window", "all and one", "not the grantee's purpose"],
+    ids=["expired", "no window", "all and one", "not the grantee's purpose", "no part of a trip"],
 )
 def test_a_grant_that_opens_nothing_is_not_accepted(
     world: World, acme: Organisation, insurer: Organisation, changed: dict[str, Any]

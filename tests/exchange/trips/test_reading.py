@@ -167,6 +167,33 @@ def test_precision_and_fields_cut_the_trip_down(road: Road) -> None:
     assert [item[name] for name in ("end", "duration", "speed", "events")] == [None] * 4
 
 
+@pytest.mark.parametrize(
+    "asked",
+    [
+        {"from": "2020-01-01T00:00:00Z", "to": "2020-01-02T00:00:00Z"},
+        {"from": "2030-01-01T00:00:00Z"},
+        {"to": "2020-01-01T00:00:00Z"},
+        {"cursor": "1000"},
+        {"vehicle": "v-2"},
+    ],
+    ids=["a time", "since", "until", "a cursor at the end", "a vehicle without trips"],
+)
+def test_a_vehicle_that_a_grant_opens_may_have_no_trips(road: Road, asked: dict[str, str]) -> None:
+    road.world.grant(road.acme, "insurer-x", vehicles=("*",))
+    answer = road.get("/v1/trips", road.insurer, **{"vehicle": "v-1", **asked})
+
+    assert (answer.status_code, answer.json().get("items")) == (200, [])
+
+
+def test_a_list_is_refused_where_no_window_reaches(road: Road) -> None:
+    road.world.grant(road.acme, "insurer-x", window_from_ms=END + 1)
+    before = road.get("/v1/trips", road.insurer, vehicle="v-1", to="2023-11-14T22:00:00Z")
+    across = road.get("/v1/trips", road.insurer, vehicle="v-1", **{"from": "2023-11-14T22:00:00Z"})
+
+    assert (before.status_code, slug(before)) == (403, "outside-window")
+    assert (across.status_code, across.json()["items"]) == (200, [])
+
+
 def _expire(road: Road, granted: dict[str, Any]) -> None:
     with road.world.exchange.connection() as conn:
         conn.execute("UPDATE grant_record SET expires_ms = 1 WHERE index = %s", [granted["index"]])
