@@ -2,6 +2,7 @@
 
 import json
 import secrets
+import sys
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Self
@@ -10,7 +11,8 @@ import httpx
 import stamina
 
 from exchange.commands.credentials import Credentials
-from exchange.exits import CommandStopped, EnvironmentUnfit
+from exchange.commands.steps import Steps
+from exchange.exits import CommandStopped, EnvironmentUnfit, WrongUsage
 
 _TIMEOUT_S = 30
 _ATTEMPTS = 4
@@ -46,7 +48,13 @@ class Api:
         # A command says one sentence at its end, not one at each attempt.
         stamina.instrumentation.set_on_retry_hooks(())
         self._credentials = credentials
-        self._http = httpx.Client(base_url=credentials.api, timeout=_TIMEOUT_S)
+        try:
+            self._http = httpx.Client(base_url=credentials.api, timeout=_TIMEOUT_S)
+        except httpx.InvalidURL:
+            raise WrongUsage(
+                f"{credentials.api} is no address of an exchange: take the one that haulproof up "
+                "printed"
+            ) from None
         self._token: str | None = None
 
     def __enter__(self) -> Self:
@@ -86,6 +94,14 @@ class Api:
         return {"Authorization": f"Bearer {self._token}"}
 
     def _send(self, request: _Request) -> httpx.Response:
+        with Steps(_tell) as steps:
+            steps.step(f"waiting for the exchange at {self._credentials.api}")
+            response = self._answer(request)
+        if response.is_error:
+            raise _refusal(response)
+        return response
+
+    def _answer(self, request: _Request) -> httpx.Response:
         try:
             for attempt in stamina.retry_context(
                 on=(httpx.TransportError, _Busy), attempts=_ATTEMPTS, wait_max=1.0
@@ -102,8 +118,6 @@ class Api:
                 f"no exchange answers at {self._credentials.api}: start it with haulproof up, or "
                 "check the address in the credentials"
             ) from None
-        if response.is_error:
-            raise _refusal(response)
         return response
 
     def _once(self, request: _Request) -> httpx.Response:
@@ -131,20 +145,28 @@ def _object(response: httpx.Response) -> dict[str, Any]:
     except ValueError:
         found = None
     if not isinstance(found, dict):
-        raise EnvironmentUnfit(
-            f"{response.url.host}:{response.url.port} answers, but is no exchange: "
-            "check the address in the credentials"
-        )
+        raise _no_exchange(response)
     return found
 
 
-def _refusal(response: httpx.Response) -> Refused:
+def _refusal(response: httpx.Response) -> CommandStopped:
+    """What an exchange refused, in its words: a problem (RFC 9457) or OAuth's error."""
     try:
-        found = json.loads(response.content)
-    except ValueError:
-        found = {}
-    said = found if isinstance(found, dict) else {}
-    problem = str(said.get("type") or said.get("error") or response.status_code).rpartition(":")[2]
-    detail = said.get("detail") or said.get("error_description") or response.reason_phrase
-    parts = [f"{part['pointer']}: {part['detail']}" for part in said.get("errors") or ()]
+        said = json.loads(response.content)
+        problem = str(said.get("type") or said["error"]).rpartition(":")[2]
+        detail = said.get("detail") or said["error_description"]
+        parts = [f"{part['pointer']}: {part['detail']}" for part in said.get("errors") or ()]
+    except (ValueError, LookupError, AttributeError, TypeError):
+        return _no_exchange(response)
     return Refused(" ".join([f"{detail} ({problem})", *parts]), problem)
+
+
+def _no_exchange(response: httpx.Response) -> EnvironmentUnfit:
+    return EnvironmentUnfit(
+        f"{response.url.host}:{response.url.port} answers, but is no exchange: "
+        "check the address in the credentials"
+    )
+
+
+def _tell(text: str) -> None:
+    print(f"haulproof: {text}", file=sys.stderr, flush=True)

@@ -2,20 +2,18 @@
 
 import json
 import sys
-import threading
-import time
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from exchange.commands.steps import Steps
 from exchange.directory import Directory
 from exchange.kept_ports import read_ports
 from exchange.private_files import write_private
 from exchange.settings import Settings, load_settings
 from exchange.supervisor import Interrupted, Supervisor
 
-_QUIET_S = 2.0
 _EXIT_INTERRUPTED = 130
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None)
@@ -56,7 +54,7 @@ def up(
     Once ready it prints: api, mqtt, log_origin, log_vkey, policy_file, dir.
     """
     settings = load_settings(config, dir=directory)
-    steps = Steps(_QUIET_S)
+    steps = Steps(_tell)
 
     def ready(made: Directory, complete: Settings) -> None:
         announcement = _announcement(made, complete)
@@ -71,41 +69,6 @@ def up(
         raise typer.Exit(_EXIT_INTERRUPTED) from None
     finally:
         steps.end()
-
-
-class Steps:
-    """Says what is being done, once starting has taken ``quiet_s`` seconds."""
-
-    def __init__(self, quiet_s: float) -> None:
-        self._quiet_s = quiet_s
-        self._started_s = time.monotonic()
-        self._current = ""
-        self._said = ""
-        self._lock = threading.Lock()
-        self._ended = threading.Event()
-        threading.Thread(target=self._say_when_it_takes_long, daemon=True).start()
-
-    def step(self, text: str) -> None:
-        """From now on this is being done."""
-        with self._lock:
-            self._current = text
-            if time.monotonic() - self._started_s >= self._quiet_s:
-                self._say()
-
-    def end(self) -> None:
-        """Nothing more is said."""
-        self._ended.set()
-
-    def _say_when_it_takes_long(self) -> None:
-        if not self._ended.wait(self._quiet_s):
-            with self._lock:
-                if not self._ended.is_set():
-                    self._say()
-
-    def _say(self) -> None:
-        if self._current and self._current != self._said:
-            self._said = self._current
-            _tell(f"{self._current} …")
 
 
 def _announcement(directory: Directory, settings: Settings) -> dict[str, str]:

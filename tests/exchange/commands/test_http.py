@@ -10,7 +10,7 @@ import pytest
 from exchange.commands.credentials import Credentials, operator_credentials
 from exchange.commands.http import Api
 from exchange.directory import Directory
-from exchange.exits import EnvironmentUnfit
+from exchange.exits import EnvironmentUnfit, WrongUsage
 
 
 def answer(status: str, body: str, kind: str = "application/json") -> bytes:
@@ -65,14 +65,28 @@ def test_an_exchange_that_stays_busy_is_told_so() -> None:
         api.get("/v1/trips")
 
 
-def test_something_else_at_the_address_is_no_exchange() -> None:
-    page = answer("200 OK", "<html>", "text/html")
+@pytest.mark.parametrize(
+    "page",
+    [
+        answer("200 OK", "<html>", "text/html"),
+        answer("501 Unsupported method", "<html>", "text/html"),
+        answer("404 Not Found", '{"message": "no such page"}'),
+        answer("404 Not Found", "[]"),
+    ],
+    ids=["a page", "no POST", "another API", "a list"],
+)
+def test_something_else_at_the_address_is_no_exchange(page: bytes) -> None:
     with (
         speaking(page) as (credentials, _),
         Api(credentials) as api,
         pytest.raises(EnvironmentUnfit, match="is no exchange"),
     ):
         api.get("/v1/trips")
+
+
+def test_an_address_that_is_none_is_wrong_usage() -> None:
+    with pytest.raises(WrongUsage, match="haulproof up"):
+        Api(Credentials("http://127.0.0.1:port", "acme", "secret"))
 
 
 def test_an_exchange_that_was_never_up_has_no_operator_yet(exchange_directory: Directory) -> None:
