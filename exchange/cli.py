@@ -32,8 +32,10 @@ def main(argv: Sequence[str]) -> int:
     except typer.Abort:
         return EXIT_INTERRUPTED
     except typer.TyperException as wrong:
-        said = wrong.format_message().rstrip(".")
-        return _refuse(f"{said}: see haulproof {name} --help", EXIT_USAGE)
+        said = wrong.format_message().rstrip(".") or "say what to do"
+        context = getattr(wrong, "ctx", None)
+        path = context.command_path if context else f"haulproof {name}"
+        return _refuse(f"{said}: see {path} --help", EXIT_USAGE)
     except BrokenPipeError:
         raise
     except OSError as error:

@@ -21,6 +21,10 @@ def read_bytes(path: Path, what: str) -> bytes:
         raise WrongUsage(f"there is no {what} {path}: check the path") from None
     except IsADirectoryError:
         raise WrongUsage(f"{path} is a folder: give the {what} itself") from None
+    except PermissionError:
+        raise EnvironmentUnfit(
+            f"no permission to read {path}: run this as the user that owns it"
+        ) from None
     except OSError as error:
         raise unfit(path, error) from None
     if len(data) > _SMALL_FILE_BYTES_MAX:
@@ -82,5 +86,8 @@ def check_can_write(path: Path) -> None:
         raise WrongUsage(f"there is no folder {path.parent}: make it first")
     if path.is_dir():
         raise WrongUsage(f"{path} is a folder: give a file's name")
+    if path.is_symlink() or (path.exists() and not path.is_file()):
+        # It would be replaced whole: as root, /dev/null for everybody.
+        raise WrongUsage(f"{path} is a link or a device, no plain file: give a file's name")
     if not os.access(path.absolute().parent, os.W_OK):
         raise EnvironmentUnfit(f"no permission to write {path}: choose another place")

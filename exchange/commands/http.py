@@ -104,7 +104,7 @@ class Api:
     def _answer(self, request: _Request) -> httpx.Response:
         try:
             for attempt in stamina.retry_context(
-                on=(httpx.TransportError, _Busy), attempts=_ATTEMPTS, wait_max=1.0
+                on=(httpx.TransportError, _Busy), attempts=_ATTEMPTS, wait_max=1.0, wait_jitter=0.2
             ):
                 with attempt:
                     response = self._once(request)

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from exchange.commands.credentials import operator_credentials, read_credentials
-from exchange.commands.files import read_object, write_new
+from exchange.commands.files import read_bytes, read_object, write_new
 from exchange.commands.http import Api
 from exchange.commands.options import AsJson, CredentialsFile
 from exchange.commands.printing import print_object
@@ -79,6 +79,10 @@ def add(
 
     Example: haulproof org add acme --role carrier --key acme.pem.pub --dir ex --json > acme.json
     """
+    if b"PRIVATE KEY" in read_bytes(key, "public key"):
+        raise WrongUsage(
+            f"{key} is a private key, which stays with its owner: give the {key.name}.pub beside it"
+        )
     public = read_object(key, "public key", "cose_key", "proof")
     operator = (
         read_credentials(credentials) if directory is None else operator_credentials(directory)

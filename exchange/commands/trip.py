@@ -9,7 +9,7 @@ import typer
 from exchange.commands.credentials import read_credentials
 from exchange.commands.files import check_can_write
 from exchange.commands.http import Api
-from exchange.commands.options import AsJson, CredentialsFile, time_text
+from exchange.commands.options import AsJson, CredentialsFile, time_ms, time_text
 from exchange.commands.printing import print_object, print_table
 from exchange.exits import WrongUsage
 from exchange.private_files import write_private
@@ -79,8 +79,9 @@ def evidence(
     out: Annotated[Path, typer.Option("--out", metavar="FILE", help="Where the file goes.")],
     trip: Annotated[str | None, typer.Argument(metavar="[ID]")] = None,
     form: Annotated[
-        FileForm, typer.Option("--form", help="full: with all that it was derived from.")
-    ] = FileForm.TRIP,
+        FileForm | None,
+        typer.Option("--form", help="trip unless told; full: with all that it was derived from."),
+    ] = None,
     vehicle: Annotated[
         str | None, typer.Option("--vehicle", help="Segments of a vehicle instead of a trip.")
     ] = None,
@@ -94,8 +95,8 @@ def evidence(
 
     Example: haulproof trip evidence ID --form full --out trip.evidence --credentials insurer.json
     """
-    check_can_write(out)
     path, params = _place(trip, form, vehicle, carrier, from_, to)
+    check_can_write(out)
     with Api(read_credentials(credentials)) as api:
         data = api.get_bytes(path, **params)
     write_private(out, data)
@@ -104,19 +105,23 @@ def evidence(
 
 def _place(
     trip: str | None,
-    form: FileForm,
+    form: FileForm | None,
     vehicle: str | None,
     carrier: str | None,
     from_: str | None,
     to: str | None,
 ) -> tuple[str, dict[str, str | None]]:
     """Path and parameters of the file that is asked for; ``WrongUsage`` for neither or both."""
-    if trip is not None and vehicle is None:
-        return f"/v1/trips/{_id(trip)}/evidence", {"form": form.value}
+    if trip is not None and (vehicle, carrier, from_, to) == (None, None, None, None):
+        return f"/v1/trips/{_id(trip)}/evidence", {"form": (form or FileForm.TRIP).value}
     if trip is not None or vehicle is None:
-        raise WrongUsage("give a trip's id, or --vehicle with --from and --to")
+        raise WrongUsage("give a trip's id alone, or --vehicle with --from and --to")
+    if form is not None:
+        raise WrongUsage("--form is of a trip: leave it out, segments have one form")
     if from_ is None or to is None:
         raise WrongUsage("segments of a vehicle need --from and --to")
+    if time_ms(from_, "--from") >= time_ms(to, "--to"):
+        raise WrongUsage(f"--from {from_} is not before --to {to}: exchange them")
     return "/v1/segments/evidence", {
         "vehicle": vehicle,
         "carrier": carrier,

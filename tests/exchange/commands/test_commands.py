@@ -204,6 +204,10 @@ def test_what_goes_wrong_is_one_sentence_that_says_what_to_do(shell: Shell) -> N
     )
     shell.write("broken.json", {"api": api})
     (shell.folder / "text").write_text("not json")
+    (shell.folder / "link").symlink_to("text")
+    evidence = ("trip", "evidence", "--credentials", wrong)
+    of_vehicle = ("--vehicle", "v-1", "--from", "2026-01-01", "--to", "2026-01-02")
+    backwards = ("--vehicle", "v-1", "--from", "2026-01-02", "--to", "2026-01-01")
     cases = [
         (("trip", "list", "--credentials", wrong), 1, "invalid_client"),
         (("trip", "list", "--credentials", nobody), 3, "haulproof up"),
@@ -221,13 +225,24 @@ def test_what_goes_wrong_is_one_sentence_that_says_what_to_do(shell: Shell) -> N
         (("org", "key", shell.path("x.pem"), "--alg", "RSA"), 2, "ES256"),
         (("org", "add", "x", "--role", "king", "--key", wrong), 2, "--help"),
         (("org", "add", "x", "--role", "bank", "--key", wrong, "--dir", "/nowhere"), 2, "lacks"),
-        (("device", "add", wrong, "--vehicle", "v"), 2, "--help"),
+        (("org", "add", "x", "--role", "bank", "--key", shell.path("acme.pem")), 2, "acme.pem.pub"),
+        (("device", "add", wrong, "--vehicle", "v"), 2, "see haulproof device add --help"),
+        (("trip", "evidence", "x"), 2, "see haulproof trip evidence --help"),
+        (("trip", "list", "--nope"), 2, "see haulproof trip list --help"),
+        (("trip", "nope"), 2, "see haulproof trip --help"),
+        (("trip",), 2, "say what to do: see haulproof trip --help"),
+        ((*evidence, "0" * 32, "--from", "2026-01-01", "--out", shell.path("x")), 2, "alone"),
+        ((*evidence, *of_vehicle, "--form", "full", "--out", shell.path("x")), 2, "--form"),
+        ((*evidence, *backwards, "--out", shell.path("x")), 2, "not before"),
+        ((*evidence, "0" * 32, "--out", "/dev/null"), 2, "no plain file"),
+        ((*evidence, "0" * 32, "--out", shell.path("link")), 2, "no plain file"),
     ]
     for words, expected, hint in cases:
         code, _, err = shell.run(*words)
         assert code == expected, (words, err)
         assert hint in err, (words, err)
-        assert err.count("\n") == 1
+        sentences = [line for line in err.splitlines() if not line.endswith("…")]
+        assert len(sentences) == 1, err
         assert "guess" not in err
 
 
