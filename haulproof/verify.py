@@ -4,16 +4,18 @@ The one place where ``ledger.evidence`` and ``exchange.derive`` meet, for ``--re
 only cbor2 and cryptography otherwise.
 """
 
-import argparse
 import importlib
 import json
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from exchange.commands.steps import Steps
+from haulproof.parser import Parser
 from ledger.evidence.file import EvidenceUnreadable, decode
 from ledger.evidence.limits import FILE_BYTES_MAX
 from ledger.evidence.report import Report
@@ -79,12 +81,15 @@ def main(argv: Sequence[str]) -> int:
     options = _parser().parse_args(argv)
     try:
         data = _read(Path(options.file), "evidence", FILE_BYTES_MAX)
-        outcome = judge(
-            data,
-            policy_text(options.policy, options.log_key),
-            independent=options.independent,
-            recompute=options.recompute,
-        )
+        policy = policy_text(options.policy, options.log_key)
+        with Steps(_tell) as steps:
+            outcome = judge(
+                data,
+                policy,
+                independent=options.independent,
+                recompute=options.recompute,
+                step=steps.step,
+            )
     except CannotVerify as stopped:
         print(f"haulproof verify: {stopped}", file=sys.stderr)
         return stopped.code
@@ -96,20 +101,31 @@ def main(argv: Sequence[str]) -> int:
 
 
 def judge(
-    data: bytes, policy: str, *, independent: bool = False, recompute: bool = False
+    data: bytes,
+    policy: str,
+    *,
+    independent: bool = False,
+    recompute: bool = False,
+    step: Callable[[str], None] = lambda doing: None,
 ) -> Outcome:
-    """Verify the bytes of an evidence file by a policy's text; ``CannotVerify`` if unreadable."""
+    """Verify the bytes of an evidence file by a policy's text; ``CannotVerify`` if unreadable.
+
+    ``step`` hears what is being done.
+    """
     try:
         trusted = parse_policy(policy.encode())
     except PolicyRefused as refused:
         raise CannotVerify(f"the policy cannot be used: {refused}", EXIT_UNREADABLE) from None
+    step("checking proofs and signatures")
     try:
         outcome = Outcome(verify_evidence(data, trusted))
     except EvidenceUnreadable as error:
         raise CannotVerify(f"this is no whole evidence file: {error}", EXIT_UNREADABLE) from None
     if independent:
+        step("asking the second implementation, which is slower")
         _ask_second_implementation(outcome, data, policy)
     if recompute:
+        step("deriving the trip again")
         _derive_again(outcome, data)
     return outcome
 
@@ -124,7 +140,7 @@ def policy_text(policy: Path | None, log_key: str | None) -> str:
         text = _decoded(_read(policy, "policy", POLICY_BYTES_MAX), policy)
     elif log_key is None:
         text = _installed_policy() or text
-    if log_key is not None and log_key not in text:
+    if log_key is not None and ["log", log_key] not in map(str.split, text.splitlines()):
         text = f"log {log_key}\n{text}"
     return text
 
@@ -133,19 +149,25 @@ def _installed_policy() -> str | None:
     named = os.environ.get(_POLICY_VARIABLE)
     if named:
         return _decoded(_read(Path(named), "policy", POLICY_BYTES_MAX), Path(named))
-    for folder in (_user_configuration(), Path("/etc")):
+    for folder in _policy_folders():
         place = folder / "haulproof" / "policy.txt"
-        if place.is_file():
+        if os.path.isfile(place):  # Path.is_file raises where a folder is closed to us
             return _decoded(_read(place, "policy", POLICY_BYTES_MAX), place)
     return None
 
 
-def _user_configuration() -> Path:
-    """The user's own folder; the system's for a user without a home, such as a container's."""
-    try:
-        return Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config")
-    except RuntimeError:
-        return Path("/etc")
+def _policy_folders() -> Iterator[Path]:
+    config = os.environ.get("XDG_CONFIG_HOME")
+    if config:
+        yield Path(config)
+    else:
+        with suppress(RuntimeError):  # a user without a home
+            yield Path.home() / ".config"
+    yield Path("/etc")
+
+
+def _tell(text: str) -> None:
+    print(f"haulproof verify: {text}", file=sys.stderr, flush=True)
 
 
 def _ask_second_implementation(outcome: Outcome, data: bytes, policy: str) -> None:
@@ -197,7 +219,7 @@ def _load(module: str, extra: str) -> Any:
 
 
 def _read(path: Path, what: str, bytes_max: int) -> bytes:
-    """The file, or one byte more than the most, for who decodes it to refuse."""
+    """At most a byte more than the largest: whoever parses it refuses that."""
     try:
         with path.open("rb") as file:
             return file.read(bytes_max + 1)
@@ -213,12 +235,11 @@ def _decoded(data: bytes, path: Path) -> str:
         raise CannotVerify(f"the policy file {path} is not text", EXIT_UNREADABLE) from None
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="haulproof verify",
-        description="Check an evidence file offline, by the log keys and witnesses that you trust.",
-        epilog=_EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+def _parser() -> Parser:
+    parser = Parser(
+        "haulproof verify",
+        "Check an evidence file offline, by the log keys and witnesses that you trust.",
+        _EXAMPLES,
     )
     parser.add_argument("file", metavar="FILE", help="the evidence file")
     parser.add_argument("--policy", type=Path, metavar="FILE", help="what you trust (tlog-policy)")

@@ -8,9 +8,13 @@ from typing import Any
 
 from exchange.exits import CommandStopped
 from haulproof.bench.intake import IntakeBench, run
-from haulproof.demo.processes import PartFailed
+from haulproof.demo.processes import PartFailed, end_in_order_when_told
+from haulproof.parser import Parser
 
 EXIT_DONE, EXIT_FAILED, EXIT_ENVIRONMENT = 0, 1, 3
+
+_DEVICES_MAX = 100_000
+_SECONDS_MAX = 3_600
 
 _EXAMPLES = """\
 examples:
@@ -21,6 +25,7 @@ examples:
 def main(argv: Sequence[str]) -> int:
     """Run one benchmark."""
     options = _parser().parse_args(argv)
+    end_in_order_when_told()
     try:
         figures = run(IntakeBench(options.devices, options.seconds), _tell)
     except (PartFailed, CommandStopped) as failed:
@@ -51,15 +56,26 @@ def _table(figures: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="haulproof bench",
-        description="Every figure in the docs comes from here.",
-        epilog=_EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+def _parser() -> Parser:
+    parser = Parser("haulproof bench", "Every figure in the docs comes from here.", _EXAMPLES)
     parser.add_argument("name", nargs="?", default="intake", choices=["intake"])
-    parser.add_argument("--devices", type=int, default=1_000, help="devices in the fleet")
-    parser.add_argument("--seconds", type=float, default=60, help="how long the load should last")
+    parser.add_argument("--devices", type=_devices, default=1_000, help="devices in the fleet")
+    parser.add_argument(
+        "--seconds", type=_seconds, default=60, help="how long the measured load lasts at least"
+    )
     parser.add_argument("--json", action="store_true", help="one JSON object")
     return parser
+
+
+def _devices(text: str) -> int:
+    number = int(text)
+    if not 1 <= number <= _DEVICES_MAX:
+        raise argparse.ArgumentTypeError(f"a number from 1 to {_DEVICES_MAX}, not {text}")
+    return number
+
+
+def _seconds(text: str) -> float:
+    number = float(text)
+    if not 0 < number <= _SECONDS_MAX:
+        raise argparse.ArgumentTypeError(f"a number above 0, up to {_SECONDS_MAX}, not {text}")
+    return number

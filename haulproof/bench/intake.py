@@ -38,6 +38,7 @@ _WARM_UP_SEGMENTS = 20_000
 _MARGIN = 1.25
 """More segments than the warm-up's rate would need, so that the run lasts as long as asked."""
 _QUIET_S = 60
+_TELL_EVERY_S = 10
 _T0_MS = 1_750_000_000_000
 _DAY_MS = 86_400_000
 _DURABILITY = ("fsync", "full_page_writes", "synchronous_commit")
@@ -94,8 +95,10 @@ async def _measure(
     async with broker_watch(directory, port) as watch:
         warm = await _load(directory, watch, fleet, _WARM_UP_SEGMENTS, tell)
         tell(f"warmed up at {warm.segments / warm.seconds:.0f} segments/s")
-        wanted = int(warm.segments / warm.seconds * plan.seconds * _MARGIN)
-        measured = await _load(directory, watch, fleet, wanted, tell)
+        measured = warm
+        while measured.seconds < plan.seconds or measured is warm:
+            wanted = int(measured.segments / measured.seconds * plan.seconds * _MARGIN)
+            measured = await _load(directory, watch, fleet, wanted, tell)
     tell("verifying the same bytes, bare")
     cores = os.cpu_count() or 1
     bare = verifications_per_s(fleet.sample(), cores, 5)
@@ -128,13 +131,27 @@ async def _load(
     await asyncio.to_thread(fleet.publish, each)
     before = watch.receipts.total
     count = await watch.held()
+    tell(f"intake is let go on {count} segments")
     spent = cpu_seconds(directory.root)
     started = time.monotonic()
     await watch.release_intake()
-    await watch.until(before + count, _QUIET_S, lambda total: None)
+    await watch.until(before + count, _QUIET_S, _Progress(before, count, tell))
     seconds = time.monotonic() - started
     cpu = {part: s - spent.get(part, 0) for part, s in cpu_seconds(directory.root).items()}
     return _Measured(count, seconds, cpu)
+
+
+class _Progress:
+    """Tells how far a load is, every ten seconds."""
+
+    def __init__(self, before: int, count: int, tell: Tell) -> None:
+        self._before, self._count, self._tell = before, count, tell
+        self._next_s = time.monotonic() + _TELL_EVERY_S
+
+    def __call__(self, total: int) -> None:
+        if time.monotonic() >= self._next_s:
+            self._next_s += _TELL_EVERY_S
+            self._tell(f"{total - self._before} of {self._count} receipted")
 
 
 class _Fleet:

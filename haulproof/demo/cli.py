@@ -1,6 +1,5 @@
 """``haulproof demo``: the main job once, told in plain sentences or as one JSON line."""
 
-import argparse
 import json
 import shutil
 import sys
@@ -17,9 +16,10 @@ from exchange.exits import CommandStopped
 from firmware_sim.drives import Drive, DriveUnreadable, open_drive, seconds_with_data, shipped_drive
 from firmware_sim.drives.shipped import ECLIPSE_TRUCK
 from haulproof.demo.account import Account
-from haulproof.demo.processes import PartFailed
-from haulproof.demo.report import Result, no_trip_sentence, trip_sentence
+from haulproof.demo.processes import PartFailed, end_in_order_when_told
+from haulproof.demo.report import MOTION, Result, no_trip_sentence, trip_sentence
 from haulproof.demo.story import INSURER, VEHICLE, Places, Played, Story, await_trips, changed_byte
+from haulproof.parser import Parser
 from haulproof.verify import CannotVerify, Outcome, judge
 
 EXIT_DONE, EXIT_FAILED, EXIT_USAGE, EXIT_ENVIRONMENT = 0, 1, 2, 3
@@ -42,19 +42,27 @@ def main(argv: Sequence[str]) -> int:
         places = _places(options.dir)
     except DriveUnreadable as unreadable:
         return _refuse(str(unreadable), EXIT_USAGE)
-    except (FileExistsError, OSError) as error:
-        return _refuse(str(error), EXIT_USAGE if isinstance(error, FileExistsError) else 3)
+    except FileExistsError as error:
+        return _refuse(str(error), EXIT_USAGE)
+    except OSError as error:
+        return _refuse(_of_system(error), EXIT_ENVIRONMENT)
     telling = Telling(quiet=options.json)
     story = Story(places)
+    keeps_logs = False
+    end_in_order_when_told()
     try:
         result = _run(story, places, drive, options.drive, telling)
     except (PartFailed, CommandStopped, CannotVerify) as failed:
+        keeps_logs = True
         return _refuse(str(failed), EXIT_ENVIRONMENT)
+    except OSError as error:
+        return _refuse(_of_system(error), EXIT_ENVIRONMENT)
     finally:
         story.close()
         if options.dir is None:
             _keep_only_files(places)
-    shutil.rmtree(places.logs, ignore_errors=True)
+        if not keeps_logs:
+            shutil.rmtree(places.logs, ignore_errors=True)
     if options.json:
         print(json.dumps(result.to_json()))
     else:
@@ -121,7 +129,7 @@ def _inspect(places: Places, drive: Drive, name: str, played: Played, telling: T
         account.read(segments)
         trips = await_trips(places.credentials(INSURER), max(account.indices))
         trip = max(trips, key=_metres, default=None)
-        telling.say(trip_sentence(trip) if trip else no_trip_sentence(account.wander_m()))
+        telling.say(trip_sentence(trip) if trip else _no_trip(drive, account))
         evidence = segments if trip is None else _full(api, trip)
     places.evidence.write_bytes(evidence)
     policy = places.policy.read_text()
@@ -142,6 +150,12 @@ def _inspect(places: Places, drive: Drive, name: str, played: Played, telling: T
         tamper_detected=_notices_change(places, policy, telling),
         lost=account.lost(seconds_with_data(drive, int(played.bench["t_zero_ms"]))),
         seconds=telling.seconds,
+    )
+
+
+def _no_trip(drive: Drive, account: Account) -> str:
+    return no_trip_sentence(
+        account.wander_m(), tells_motion=not MOTION.isdisjoint(drive.facts.signals)
     )
 
 
@@ -204,15 +218,17 @@ def _last_words(result: Result, *, kept: bool, places: Places) -> str:
 
 def _places(wanted: str | None) -> Places:
     """The demo's folder; ``FileExistsError`` when a demo has already been played there."""
+    if wanted is not None and (Path(wanted) / "demo").exists():
+        raise FileExistsError(f"{wanted} holds an earlier demo: choose another --dir, or remove it")
     root = Path(tempfile.mkdtemp(prefix="haulproof-demo-") if wanted is None else wanted).absolute()
-    places = Places(root, Path(tempfile.mkdtemp(prefix="haulproof-demo-logs-")))
-    if places.party.exists():
-        raise FileExistsError(f"{root} holds an earlier demo: choose another --dir, or remove it")
-    return places
+    return Places(root, Path(tempfile.mkdtemp(prefix="haulproof-demo-logs-")))
 
 
 def _keep_only_files(places: Places) -> None:
     """Of a temporary folder keep what the reader may want to check, not data, keys or secrets."""
+    if not places.evidence.exists():
+        shutil.rmtree(places.root, ignore_errors=True)
+        return
     kept = (places.party, places.evidence, places.policy)
     for entry in (*places.root.glob("*"), *places.party.glob("*")):
         if entry in kept:
@@ -223,17 +239,21 @@ def _keep_only_files(places: Places) -> None:
             entry.unlink(missing_ok=True)
 
 
+def _of_system(error: OSError) -> str:
+    reason = (error.strerror or "unreadable").lower()
+    return f"{error.filename or 'a file'} cannot be used ({reason}): choose another --dir"
+
+
 def _refuse(sentence: str, code: int) -> int:
     print(f"haulproof demo: {sentence}", file=sys.stderr)
     return code
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="haulproof demo",
-        description="Play a recorded drive from the truck to the insurer, and check what arrives.",
-        epilog=_EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+def _parser() -> Parser:
+    parser = Parser(
+        "haulproof demo",
+        "Play a recorded drive from the truck to the insurer, and check what arrives.",
+        _EXAMPLES,
     )
     parser.add_argument(
         "--drive", default=ECLIPSE_TRUCK, metavar="FILE", help="default: the shipped truck"

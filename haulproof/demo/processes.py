@@ -9,13 +9,24 @@ import threading
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, NoReturn, Self
 
 _COMMAND = (sys.executable, "-m", "haulproof")
 
 
 class PartFailed(Exception):
     """A part of the demo ended badly; the text names it and says where to look."""
+
+
+def end_in_order_when_told() -> None:
+    """From now on SIGTERM and SIGHUP are Ctrl-C: what was started is stopped, not left behind."""
+
+    def interrupt(*_: object) -> NoReturn:
+        raise KeyboardInterrupt
+
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) is not signal.SIG_IGN:  # nohup's wish
+            signal.signal(number, interrupt)
 
 
 def call(words: Sequence[str], *, timeout_s: float = 60) -> dict[str, Any]:

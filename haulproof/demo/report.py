@@ -80,11 +80,28 @@ def trip_sentence(trip: dict[str, Any]) -> str:
     return sentence
 
 
-def no_trip_sentence(wander_m: float) -> str:
+MOTION = frozenset(
+    {
+        "Vehicle.Speed",
+        "Vehicle.Tachograph.VehicleSpeed",
+        "Vehicle.CurrentLocation.Speed",
+        "Vehicle.TraveledDistance",
+        "Vehicle.TraveledDistanceHighRes",
+        "Vehicle.CurrentLocation.Latitude",
+    }
+)
+"""Signals by which derivation can tell that a vehicle moves."""
+
+
+def no_trip_sentence(wander_m: float, *, tells_motion: bool) -> str:
     """Why there is no trip, for a person who expected one."""
+    why = (
+        "the vehicle never drove 200 m"
+        if tells_motion
+        else "the recording has neither speed nor position nor odometer"
+    )
     sentence = (
-        "No trip, because the vehicle never drove 200 m. Its segments are signed, committed and "
-        "receipted all the same."
+        f"No trip, because {why}. Its segments are signed, committed and receipted all the same."
     )
     if wander_m >= _WANDER_TOLD_M:
         sentence += f" Its fixes wander over {wander_m:.0f} m while it stands."
