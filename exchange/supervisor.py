@@ -165,7 +165,7 @@ class Supervisor:
             ) from None
         except psycopg.OperationalError as error:
             where = conninfo.conninfo_to_dict(self._settings.database_url).get("host", "localhost")
-            reason = str(error).strip().splitlines()[-1]
+            reason = str(error).strip().splitlines()[0]
             raise EnvironmentUnfit(
                 f"the database at {where} does not answer ({reason}): "
                 "start it, or check database_url"

@@ -39,12 +39,16 @@ def _group() -> None:
 @app.command("add")
 def add(
     request: Annotated[
-        Path, typer.Argument(metavar="REQUEST", help="The request.json of agent enrol.")
+        Path,
+        typer.Argument(readable=False, metavar="REQUEST", help="The request.json of agent enrol."),
     ],
     vehicle: Annotated[str, typer.Option("--vehicle", help="The vehicle's pseudonym.")],
     key: KeyFile,
     out: Annotated[
-        Path, typer.Option("--out", metavar="FILE", help="Where the enrolment goes (0600).")
+        Path,
+        typer.Option(
+            "--out", readable=False, metavar="FILE", help="Where the enrolment goes (0600)."
+        ),
     ],
     credentials: CredentialsFile = None,
     from_: Annotated[

@@ -13,6 +13,7 @@ CredentialsFile = Annotated[
     Path | None,
     typer.Option(
         "--credentials",
+        readable=False,
         metavar="FILE",
         help="What `org add --json` printed; otherwise HAULPROOF_API, HAULPROOF_CLIENT_ID and "
         "HAULPROOF_CLIENT_SECRET.",

@@ -35,7 +35,9 @@ class MemberRole(StrEnum):
 
 @app.command("key")
 def make_key(
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="Where the private key goes.")],
+    file: Annotated[
+        Path, typer.Argument(readable=False, metavar="FILE", help="Where the private key goes.")
+    ],
     alg: Annotated[str, typer.Option("--alg", help=f"One of {', '.join(_ALGS)}.")] = "ES256",
     as_json: AsJson = False,
 ) -> None:
@@ -66,11 +68,19 @@ def add(
     name: Annotated[str, typer.Argument(metavar="NAME", help="Lower-case, digits, hyphens.")],
     role: Annotated[MemberRole, typer.Option("--role", help="What it is to the exchange.")],
     key: Annotated[
-        Path, typer.Option("--key", metavar="PUB", help="The FILE.pub that org key made.")
+        Path,
+        typer.Option(
+            "--key", readable=False, metavar="PUB", help="The FILE.pub that org key made."
+        ),
     ],
     directory: Annotated[
         Path | None,
-        typer.Option("--dir", metavar="DIR", help="The exchange's directory: act as operator."),
+        typer.Option(
+            "--dir",
+            readable=False,
+            metavar="DIR",
+            help="The exchange's directory: act as operator.",
+        ),
     ] = None,
     credentials: CredentialsFile = None,
     as_json: AsJson = False,

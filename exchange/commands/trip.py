@@ -76,7 +76,9 @@ def get_trip(
 
 @app.command("evidence")
 def evidence(
-    out: Annotated[Path, typer.Option("--out", metavar="FILE", help="Where the file goes.")],
+    out: Annotated[
+        Path, typer.Option("--out", readable=False, metavar="FILE", help="Where the file goes.")
+    ],
     trip: Annotated[str | None, typer.Argument(metavar="[ID]")] = None,
     form: Annotated[
         FileForm | None,

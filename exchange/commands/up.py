@@ -43,7 +43,7 @@ def up(
         ),
     ] = None,
     config: Annotated[
-        Path | None, typer.Option("--config", help="Settings as a TOML file.")
+        Path | None, typer.Option("--config", readable=False, help="Settings as a TOML file.")
     ] = None,
     as_json: Annotated[
         bool, typer.Option("--json", help="Once ready, print one JSON line.")

@@ -258,6 +258,28 @@ def test_a_request_that_proves_nothing_is_not_sent(shell: Shell) -> None:
         assert (code, "agent enrol" in err) == (2, True)
 
 
+def test_a_file_that_may_not_be_read_is_a_matter_of_permission(
+    shell: Shell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    closed = shell.write("closed.json", {})
+
+    def refuse(*_: object, **__: object) -> None:
+        raise PermissionError(13, "Permission denied", closed)
+
+    monkeypatch.setattr("os.access", lambda *_: False)
+    monkeypatch.setattr(Path, "open", refuse)
+    for words in (
+        ("trip", "list", "--credentials", closed),
+        ("org", "add", "x", "--role", "bank", "--key", closed),
+        ("grant", "revoke", "ab" * 8, "--key", closed),
+    ):
+        code, _, err = shell.run(*words)
+        assert (code, err) == (
+            3,
+            f"haulproof: no permission to read {closed}: run this as the user that owns it\n",
+        )
+
+
 def test_credentials_come_from_the_environment_too(
     shell: Shell, monkeypatch: pytest.MonkeyPatch
 ) -> None:
