@@ -9,7 +9,6 @@ import os
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
-from importlib.metadata import version
 
 EXIT_DONE, EXIT_NOT, EXIT_USAGE, EXIT_ENVIRONMENT, EXIT_INTERRUPTED = 0, 1, 2, 3, 130
 
@@ -66,7 +65,8 @@ def _run(words: list[str]) -> int:
         print(_help())
         return EXIT_DONE if words else EXIT_USAGE
     if words[0] in ("-V", "--version"):
-        print(f"haulproof {version('haulproof')}")
+        metadata = importlib.import_module("importlib.metadata")
+        print(f"haulproof {metadata.version('haulproof')}")
         return EXIT_DONE
     command = COMMANDS.get(words[0])
     if command is None:

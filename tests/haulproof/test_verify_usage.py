@@ -6,6 +6,8 @@ import pytest
 
 from haulproof import verify
 
+VECTORS = Path(__file__).parents[1] / "vectors" / "evidence"
+
 
 @pytest.fixture(autouse=True)
 def no_installed_policy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -55,3 +57,14 @@ def test_a_policy_is_found_where_it_is_installed(
     monkeypatch.setenv("HAULPROOF_POLICY", str(tmp_path / "nowhere.txt"))
     with pytest.raises(verify.CannotVerify, match="cannot be read"):
         verify.policy_text(None, None)
+
+
+def test_each_check_is_told_before_it_is_made() -> None:
+    said: list[str] = []
+    data = (VECTORS / "full.evidence").read_bytes()
+    outcome = verify.judge(
+        data, "quorum none\n", independent=True, recompute=True, step=said.append
+    )
+
+    assert not outcome.verified
+    assert [step.split()[0] for step in said] == ["checking", "asking", "deriving"]
