@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Annotated
 
 from fastapi import Query
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field
 
 from schemas.limits import STATEMENT_BYTES_MAX, SUBJECT_CHARS_MAX, TIME_MS_MAX
 from schemas.names import NAME_PATTERN
@@ -25,7 +25,16 @@ SignedStatement = Annotated[
 ]
 
 
+def _as_text(value: object) -> object:
+    """Only a written time: digits alone would be read as seconds since 1970."""
+    if not isinstance(value, str) or value.replace(".", "").lstrip("+-").isdecimal():
+        raise ValueError("write a time with its zone, like 2026-01-01T08:00:00Z")
+    return value
+
+
 def _in_range(value: datetime) -> datetime:
+    if value.tzinfo is None:
+        raise ValueError("name the zone as well, like 2026-01-01T08:00:00Z")
     if not 0 <= ms_of(value) <= TIME_MS_MAX:
         raise ValueError("a time from 1970 to 9999")
     return value
@@ -51,4 +60,4 @@ VehicleName = Annotated[
         description="The vehicle's pseudonym.",
     ),
 ]
-Time = Annotated[datetime, AfterValidator(_in_range)]
+Time = Annotated[datetime, BeforeValidator(_as_text), AfterValidator(_in_range)]
