@@ -44,10 +44,11 @@ def print_table(
 
 def _plain(value: object) -> str:
     """Text from outside must not steer the terminal."""
-    if value is None or value == []:
+    if value is None or value in ([], ()):
         return "-"
     if isinstance(value, list | tuple):
-        return ", ".join(_plain(item) for item in value)
+        between = "; " if isinstance(value[0], dict) else ", "
+        return between.join(_plain(item) for item in value)
     if isinstance(value, dict):
-        return json.dumps(value)
+        return ", ".join(f"{name} {_plain(item)}" for name, item in value.items())
     return "".join(sign if sign.isprintable() else "?" for sign in str(value))

@@ -1,7 +1,7 @@
 """A trip as JSON: the signed content, cut down to what a grant opens."""
 
 from enum import IntEnum
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, Field
 
@@ -10,9 +10,21 @@ from exchange.grants.model import TRIP_FIELDS
 from exchange.trips.readable import TripRow
 from schemas.catalogue import EVENTS
 from schemas.cose.sign1 import parse
+from schemas.statements.device_key import (
+    AGENT_MEASURED,
+    PLATFORM_REPORTED,
+    TERMINAL_REPORTED,
+)
 from schemas.statements.grant import Precision
 from schemas.statements.trip import Trip, decode
 from schemas.statements.trip_content import Finding, Interval, Position, TripContent, TripEvent
+
+Assurance = Literal["agent-measured", "terminal-reported", "platform-reported"]
+_ASSURANCE: dict[int, Assurance] = {
+    AGENT_MEASURED: "agent-measured",
+    TERMINAL_REPORTED: "terminal-reported",
+    PLATFORM_REPORTED: "platform-reported",
+}
 
 _SPEED_SCALE = 100
 _DEGREE_SCALE = 10_000_000
@@ -92,7 +104,9 @@ class TripBody(BaseModel):
     carrier: str
     vehicle: str
     derivation: int
-    assurance: int
+    assurance: Annotated[
+        Assurance, Field(description="Who measured: the weakest of the devices behind it.")
+    ]
     samples: int
     conflicts: int
     statements: Annotated[int, Field(description="Segments and gaps that it was derived from.")]
@@ -141,7 +155,7 @@ def _whole(row: TripRow, read: Trip) -> TripBody:
         carrier=content.carrier,
         vehicle=content.vehicle,
         derivation=content.derivation,
-        assurance=content.assurance,
+        assurance=_ASSURANCE[content.assurance],
         samples=content.samples,
         conflicts=content.conflicts,
         statements=len(read.provenance.inputs),

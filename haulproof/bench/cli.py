@@ -50,6 +50,7 @@ def _table(figures: dict[str, Any]) -> str:
         "database included",
         f"{figures['segments']:>12,}  segments of {figures['devices']} devices in "
         f"{figures['seconds']} s, {figures['segment_bytes_mean']} bytes each",
+        "PostgreSQL: " + ", ".join(f"{n} {is_}" for n, is_ in figures["postgresql"].items()),
         "CPU µs a segment:",
         *(f"{spent:>12.1f}  {part}" for part, spent in figures["cpu_us_per_segment"].items()),
     ]

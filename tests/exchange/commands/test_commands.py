@@ -154,6 +154,8 @@ def test_tables_for_people_hold_whole_ids(shell: Shell) -> None:
     assert trip_id in trips
     assert "1.33" in trips
     assert "v-1" in trip
+    assert "rule speed, position latitude 52.0, longitude 13.0" in trip
+    assert "{" not in trip
 
 
 def test_a_grant_is_revoked_by_the_start_of_its_id(shell: Shell) -> None:

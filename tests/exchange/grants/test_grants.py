@@ -1,9 +1,12 @@
 """Grants: given by the carrier, seen by both sides, ended by a revocation."""
 
+import re
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from exchange.grants.model import TRIP_FIELDS
 from schemas.kinds import Kind
 from schemas.statements.grant import Precision, Purpose
 from tests.exchange.world import Organisation, World
@@ -91,6 +94,13 @@ def test_a_grant_that_opens_nothing_is_not_accepted(
 
     assert answer.status_code == 422, answer.text
     assert answer.json()["type"] == "urn:haulproof:problem:grant-not-accepted"
+
+
+def test_the_page_for_readers_names_the_parts_that_a_grant_can_name() -> None:
+    page = (Path(__file__).parents[3] / "docs" / "pull-and-verify-trips.md").read_text()
+    listed = page.split("fields that a grant can name are")[1].split(".")[0]
+
+    assert tuple(re.findall(r"`(\w+)`", listed)) == TRIP_FIELDS
 
 
 def test_a_text_that_no_column_holds_is_refused(

@@ -66,6 +66,7 @@ def test_a_carrier_reads_its_own_and_a_grant_opens_it_to_the_insurer(road: Road)
     assert before == {**own, "items": []}
     assert after == own
     assert own["items"][0]["distance"]["gnss_m"] == 1333.0
+    assert own["items"][0]["assurance"] == "agent-measured"
     assert own["items"][0]["start"]["position"] == {"latitude": 52.0, "longitude": 13.0}
     assert road.get(f"/v1/trips/{road.trip_id}", road.insurer).json() == own["items"][0]
 
