@@ -2,7 +2,9 @@
 
 import json
 import shutil
+import signal
 import subprocess
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -75,6 +77,38 @@ def test_a_recording_that_never_moves_ends_well_and_shows_its_wandering_fixes() 
     kept = {path for path in policy.parent.parent.rglob("*") if path.is_file()}
     assert kept == {policy, policy.with_name("trip.evidence")}
     shutil.rmtree(policy.parent.parent)
+
+
+@pytest.mark.timeout(120)
+def test_a_demo_that_is_ended_leaves_neither_processes_nor_files(tmp_path: Path) -> None:
+    with subprocess.Popen(
+        ["haulproof", "demo"],
+        env={**environment(), "TMPDIR": str(tmp_path)},
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as running:
+        assert running.stdout is not None
+        for line in running.stdout:
+            if "An exchange is up" in line:
+                break
+        assert len(processes_in(tmp_path)) > 5
+        running.send_signal(signal.SIGTERM)
+        running.communicate(timeout=60)
+
+    assert running.returncode == 130
+    assert list(tmp_path.iterdir()) == []
+    assert processes_in(tmp_path) == []
+
+
+def processes_in(folder: Path) -> list[str]:
+    """Command lines that name the folder."""
+    found = []
+    for entry in Path("/proc").iterdir():
+        with suppress(OSError):
+            words = (entry / "cmdline").read_bytes().decode(errors="replace")
+            if str(folder) in words:
+                found.append(words)
+    return found
 
 
 @pytest.mark.parametrize(
