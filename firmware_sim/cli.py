@@ -15,10 +15,13 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
+from firmware_sim import inspection_words
 from firmware_sim.bench.pace import MonotonicClock
 from firmware_sim.bench.player import NobodyListens, Played
 from firmware_sim.drives import Drive, DriveUnreadable, FrameDrive, open_drive, shipped_drive
+from firmware_sim.drives.readers import FORMATS
 from firmware_sim.drives.shipped import ECLIPSE_TRUCK
+from firmware_sim.inspection import inspect
 from firmware_sim.truck import Bench, Truck, drive_truck
 
 EXIT_DONE, EXIT_USAGE, EXIT_ENVIRONMENT, EXIT_INTERRUPTED = 0, 2, 3, 130
@@ -31,6 +34,8 @@ Examples:
       the shipped drive, a minute of it each second
   haulproof sim truck --drive candump-2023-08-22_1.log
       a recorded bus at its own pace
+  haulproof sim truck --inspect my_logger.csv
+      what a file holds, before it is played
   haulproof sim truck --drive my_logger.csv --can-port 29536 --nmea-port 2947 --json
       a logger's table as CAN frames and NMEA sentences, at fixed ports
 """
@@ -51,7 +56,8 @@ def _sim() -> None:
 
 @app.command(
     epilog=_EXAMPLES,
-    help="Play a drive file on a socketcand bus and an NMEA socket, both on loopback.",
+    help="Play a drive file on a socketcand bus and an NMEA socket, both on loopback. "
+    f"Read are {FORMATS}, plain or gzipped, known by what they hold, not by their names.",
 )
 def truck(
     drive: Annotated[
@@ -66,11 +72,17 @@ def truck(
     wait_timeout: Annotated[
         float | None, typer.Option(min=0, help="Seconds to wait for the first listeners.")
     ] = None,
+    inspect_file: Annotated[
+        str | None,
+        typer.Option("--inspect", metavar="FILE", help="Say what a file holds; play nothing."),
+    ] = None,
     json_lines: Annotated[
         bool, typer.Option("--json", help="One JSON line when ready, one at the end.")
     ] = False,
 ) -> None:
     """Play a drive."""
+    if inspect_file is not None:
+        raise typer.Exit(_inspect(inspect_file, json_lines))
     if not 0 < speed <= 1e6:
         raise typer.Exit(_refuse("--speed is a number above 0, up to 1000000.", EXIT_USAGE))
     try:
@@ -92,11 +104,37 @@ def main(argv: list[str]) -> int:
 
 def _open(name: str) -> Drive:
     path = shipped_drive(name) or Path(name)
+    with _share(f"Reading {path.name}") as hear:
+        return open_drive(path, hear)
+
+
+def _inspect(name: str, json_lines: bool) -> int:
+    try:
+        drive = _open(name)
+        with _share(f"Inspecting {drive.name}") as hear:
+            found = inspect(drive, hear)
+    except DriveUnreadable as unreadable:
+        return _refuse(str(unreadable), EXIT_USAGE)
+    except KeyboardInterrupt:
+        return EXIT_INTERRUPTED
+    if json_lines:
+        print(json.dumps(inspection_words.as_json(found)))
+    else:
+        print("\n".join(inspection_words.lines(found)))
+    return EXIT_DONE
+
+
+@contextmanager
+def _share(doing: str) -> Iterator[Callable[[float], None]]:
+    """A bar on a terminal; nothing elsewhere. It hears how much is done, from 0 to 1."""
     console = Console(stderr=True)
     if not console.is_terminal:
-        return open_drive(path)
-    with console.status(f"Reading {path.name}"):
-        return open_drive(path)
+        yield lambda share: None
+        return
+    columns = (TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=console, transient=True) as bar:
+        task = bar.add_task(doing, total=1.0)
+        yield lambda share: bar.update(task, completed=share)
 
 
 def _run(plan: Truck, json_lines: bool) -> int:
@@ -130,22 +168,16 @@ def _run(plan: Truck, json_lines: bool) -> int:
 
 @contextmanager
 def _progress(plan: Truck) -> Iterator[Callable[[int], None]]:
-    """A bar on a terminal; nothing elsewhere. It hears the drive's time in ns."""
-    console = Console(stderr=True)
-    if not console.is_terminal:
-        yield lambda time_ns: None
-        return
-    columns = (TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=console, transient=True) as bar:
-        task = bar.add_task(plan.drive.name, total=max(plan.drive.facts.span_s, 0.001))
+    """A bar as the drive is played; it hears the drive's time in ns."""
+    with _share(plan.drive.name) as hear:
         first_ns: int | None = None
 
-        def hear(time_ns: int) -> None:
+        def hear_time(time_ns: int) -> None:
             nonlocal first_ns
             first_ns = time_ns if first_ns is None else first_ns
-            bar.update(task, completed=(time_ns - first_ns) / 1e9)
+            hear((time_ns - first_ns) / 1e9 / max(plan.drive.facts.span_s, 0.001))
 
-        yield hear
+        yield hear_time
 
 
 def _announce(plan: Truck, bench: Bench, json_lines: bool) -> None:

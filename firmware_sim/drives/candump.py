@@ -9,8 +9,9 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from itertools import islice
 
-from firmware_sim.drives.model import Frame, Tally
+from firmware_sim.drives.model import OTHER_FRAMES, Frame, Tally
 from firmware_sim.drives.source import DriveSource
+from firmware_sim.drives.times import UTC_UNTIL_NS
 
 UNTIMED_STEP_NS = 1_000_000
 """A screen dump without time stamps is played a frame a millisecond, as a busy truck bus runs."""
@@ -57,6 +58,9 @@ def frames(source: DriveSource, tally: Tally) -> Iterator[Frame]:
         if time_ns is None or int(match["id"], 16) > _ID_MAX:
             tally.unreadable += 1
             continue
+        if time_ns >= UTC_UNTIL_NS:
+            tally.untimed += 1
+            continue
         if not match["time"]:
             tally.untimed += 1
             untimed_ns += UNTIMED_STEP_NS
@@ -69,7 +73,7 @@ def _match(line: str) -> re.Match[str] | None:
 
 def _count_other(line: str, tally: Tally) -> None:
     if _OTHER_KINDS.match(line):
-        tally.left_out["CAN FD, remote and error frames"] = None
+        tally.leave_out(OTHER_FRAMES)
     elif line.strip():
         tally.unreadable += 1
 

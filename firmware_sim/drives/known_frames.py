@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 
 from firmware_sim.drives import position
 from firmware_sim.drives.model import Frame
+from firmware_sim.drives.satellite_clock import SatelliteClock
 from firmware_sim.j1939.reading import pgn_of, values_of
 
 _NOTHING: frozenset[str] = frozenset()
@@ -53,8 +54,7 @@ _MS_NS = 10**6
 class KnownFrames:
     """Reads one recording's frames in their order."""
 
-    satellite_ahead_ns: list[int] = field(default_factory=list)
-    """Satellite time less the frame's own, for every frame that tells satellite time."""
+    satellite: SatelliteClock = field(default_factory=SatelliteClock)
     _believed_from_ns: dict[int, int] = field(default_factory=dict)
 
     def paths_in(self, frame: Frame) -> frozenset[str]:
@@ -77,7 +77,7 @@ class KnownFrames:
             micros, seconds = int.from_bytes(frame.data[1:4], "little"), frame.data[4:]
             if frame.data[0] >= _TRUCKGPS_SATELLITES_MIN:
                 utc_ns = int.from_bytes(seconds, "little") * 10**9 + micros * 1_000
-                self.satellite_ahead_ns.append(utc_ns - frame.time_ns)
+                self.satellite.hear(utc_ns - frame.time_ns)
             return frozenset({position.SATELLITES})
         if pgn != _TRUCKGPS_POSITION:
             return None
@@ -106,7 +106,7 @@ class KnownFrames:
             return
         self._believed_from_ns[base] = frame.time_ns
         utc_ms = int.from_bytes(frame.data[1:], "little") + _CANMOD_EPOCH_MS
-        self.satellite_ahead_ns.append(utc_ms * _MS_NS - frame.time_ns)
+        self.satellite.hear(utc_ms * _MS_NS - frame.time_ns)
 
 
 def _obd_paths(data: bytes) -> frozenset[str]:

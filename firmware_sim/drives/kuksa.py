@@ -8,7 +8,7 @@ from decimal import Decimal, InvalidOperation
 
 from firmware_sim.drives import position
 from firmware_sim.drives.cells import cells_of
-from firmware_sim.drives.model import MS_NS, Record, Tally, Value
+from firmware_sim.drives.model import MS_NS, Record, Tally
 from firmware_sim.drives.source import DriveSource
 from firmware_sim.drives.values import CARRIED, parse_value
 
@@ -27,14 +27,14 @@ def recognises(head: bytes) -> bool:
 
 def records(source: DriveSource, tally: Tally) -> Iterator[Record]:
     """One record per instant; rows of the field *target* are set-points and are left out."""
-    return position.judged(_paired(_instants(_rows(source, tally), tally)), tally)
+    return position.judged(_paired(position.joined(_instants(_rows(source, tally), tally))), tally)
 
 
 def _rows(source: DriveSource, tally: Tally) -> Iterator[tuple[int, str, str]]:
     """(time_ns, path, value) of the rows that can be carried."""
     time_ns = 0
     lines = (line for line in source.lines() if line.strip())
-    next(lines)
+    next(lines, None)
     for line in lines:
         row = cells_of(line)
         delay_ns = _delay_ns(row[3]) if len(row) == len(_HEADER) else None
@@ -43,28 +43,21 @@ def _rows(source: DriveSource, tally: Tally) -> Iterator[tuple[int, str, str]]:
             continue
         field, path = row[0].strip().lower(), row[1].strip()
         if field != "current":
-            tally.left_out[f"{field}:{path}"] = None
+            tally.leave_out(f"{field}:{path}")
         elif path not in CARRIED:
-            tally.left_out[path] = None
+            tally.leave_out(path)
         else:
             yield time_ns - time_ns % MS_NS, path, row[2]
         time_ns += delay_ns
 
 
 def _instants(rows: Iterator[tuple[int, str, str]], tally: Tally) -> Iterator[Record]:
-    now_ns, values = 0, dict[str, Value]()
     for time_ns, path, text in rows:
-        if time_ns != now_ns and values:
-            yield Record(now_ns, values)
-            values = {}
-        now_ns = time_ns
         value = parse_value(path, text)
         if value is not None:
-            values[path] = value
-        elif text.strip():
-            tally.unreadable += 1
-    if values:
-        yield Record(now_ns, values)
+            yield Record(time_ns, {path: value})
+        else:
+            tally.unreadable += bool(text.strip())
 
 
 def _paired(records: Iterator[Record]) -> Iterator[Record]:

@@ -10,6 +10,11 @@ ABSOLUTE_FROM_NS = 946_684_800 * 10**9
 """Times from 2000 on are UTC; earlier ones count from the start of a logger."""
 
 MS_NS = 10**6
+OTHER_FRAMES = "CAN FD, remote and error frames"
+"""What a bus also carries and none of the readers hands on."""
+
+_NAMES_MAX = 1_000
+_NAME_CHARACTERS_MAX = 60
 _SECOND_NS = 10**9
 
 
@@ -53,6 +58,15 @@ class Tally:
     """Rows whose position the receiver itself did not vouch for."""
     untimed: int = 0
     """Rows or frames without a usable time."""
+    local_time: bool = False
+    """The file's date is local time of a zone that it does not name."""
+    cut_short: bool = False
+    """The file ends in the middle of something."""
+
+    def leave_out(self, name: str) -> None:
+        """Name something that has no place here: once, shortened, and not without end."""
+        if len(self.left_out) < _NAMES_MAX:
+            self.left_out[name.strip()[:_NAME_CHARACTERS_MAX]] = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,6 +21,19 @@ ALTITUDE_MIN_M = -1_000.0
 """Below any road: receivers write the bottom of their range (-5400 m, -6000 m) without a fix."""
 
 
+def joined(records: Iterator[Record]) -> Iterator[Record]:
+    """Neighbours of the same time as one record, the later value counting."""
+    now_ns, values = 0, dict[str, Value]()
+    for record in records:
+        if record.time_ns != now_ns and values:
+            yield Record(now_ns, values)
+            values = {}
+        now_ns = record.time_ns
+        values |= record.values
+    if values:
+        yield Record(now_ns, values)
+
+
 def judged(records: Iterator[Record], tally: Tally) -> Iterator[Record]:
     """The records that still hold a value once positions without a fix are taken out."""
     for record in records:

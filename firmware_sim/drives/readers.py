@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from firmware_sim.drives import candump, kuksa, table
+from firmware_sim.drives import asc, blf, candump, gpx, kuksa, nmea, table
 from firmware_sim.drives.model import (
     Drive,
     DriveUnreadable,
@@ -17,7 +17,7 @@ from firmware_sim.drives.model import (
     RecordDrive,
     Tally,
 )
-from firmware_sim.drives.source import DriveSource
+from firmware_sim.drives.source import DriveSource, Hear, unheard
 from firmware_sim.drives.survey import survey_frames, survey_records
 
 
@@ -34,7 +34,7 @@ class FrameReader:
         """Read the file once for its facts; ``DriveUnreadable`` when nothing in it is known."""
         tally = Tally()
         facts = survey_frames(source.name, self.format, self.frames(source, tally), tally)
-        return FrameDrive(source.name, facts, lambda: self.frames(source, Tally()))
+        return FrameDrive(source.name, facts, lambda: self.frames(source.unheard(), Tally()))
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,24 +50,49 @@ class RecordReader:
         """Read the file once for its facts; ``DriveUnreadable`` when nothing in it is known."""
         tally = Tally()
         facts = survey_records(source.name, self.format, self.records(source, tally), tally)
-        return RecordDrive(source.name, facts, lambda: self.records(source, Tally()))
+        return RecordDrive(source.name, facts, lambda: self.records(source.unheard(), Tally()))
 
 
 READERS: tuple[FrameReader | RecordReader, ...] = (
+    FrameReader("blf", "Vector BLF", blf.recognises, blf.frames),
+    RecordReader("gpx", "GPX", gpx.recognises, gpx.records),
+    FrameReader("asc", "Vector ASC", asc.recognises, asc.frames),
     FrameReader("candump", "candump logs", candump.recognises, candump.frames),
+    RecordReader("nmea", "NMEA 0183", nmea.recognises, nmea.records),
     RecordReader("kuksa-csv", "the Kuksa csv-provider's form", kuksa.recognises, kuksa.records),
     RecordReader("csv", "CSV with a header row", table.recognises, table.records),
 )
 
 
-def open_drive(path: Path | str) -> Drive:
-    """Open a drive file of any known format, plain or gzipped; ``DriveUnreadable`` otherwise."""
-    source = DriveSource(Path(path))
+FORMATS = ", ".join(reader.title for reader in READERS)
+"""Every format that is read, for sentences."""
+
+
+def open_drive(path: Path | str, hear: Hear = unheard) -> Drive:
+    """Open a drive file of any known format, plain or gzipped; ``DriveUnreadable`` otherwise.
+
+    It is read to its end once; ``hear`` is told how far that has come, from 0 to 1.
+    """
+    source = DriveSource(Path(path), hear)
     head = source.head()
-    if not head.strip():
+    if not head.strip(b"\xef\xbb\xbf \t\r\n\0"):
         raise DriveUnreadable(f"{source.name} is empty: there is nothing to play.")
     for reader in READERS:
         if reader.recognises(head):
             return reader.open(source)
-    known = ", ".join(reader.title for reader in READERS)
-    raise DriveUnreadable(f"{source.name} is in no format that is known here ({known}).")
+    for signature, what in _OTHER_FORMATS:
+        if head.startswith(signature):
+            raise DriveUnreadable(f"{source.name} is {what}.")
+    raise DriveUnreadable(f"{source.name} is in no format that is known here ({FORMATS}).")
+
+
+_OTHER_FORMATS = (
+    (b"\xff\xfe", "text in UTF-16: save it as UTF-8"),
+    (b"\xfe\xff", "text in UTF-16: save it as UTF-8"),
+    (b"MDF     ", "an ASAM MDF measurement, which is not read here: export it as BLF, ASC or CSV"),
+    (b"PK\x03\x04", "a ZIP archive: unpack it, and give one of its files"),
+    (b"BZh", "packed by bzip2: unpack it, or pack it by gzip"),
+    (b"\xfd7zXZ", "packed by xz: unpack it, or pack it by gzip"),
+    (b"\x28\xb5\x2f\xfd", "packed by zstd: unpack it, or pack it by gzip"),
+)
+"""First bytes of what users have and no reader reads, and what to do with it."""

@@ -35,8 +35,8 @@ def _seconds_of_bus(drive: FrameDrive, shift_ns: int) -> Iterator[int]:
     ahead_ns, doubt_ns = drive.facts.satellite_ahead_ns, drive.facts.satellite_doubt_ns
     for frame in drive.frames():
         paths = known.paths_in(frame)
-        if known.satellite_ahead_ns:
-            ahead_ns = known.satellite_ahead_ns[-1]
+        if known.satellite.last_ahead_ns is not None:
+            ahead_ns = known.satellite.last_ahead_ns
         utc_ns = frame.time_ns + shift_ns + ahead_ns
         if paths and second_of(utc_ns - doubt_ns) == second_of(utc_ns + doubt_ns):
             yield second_of(utc_ns)

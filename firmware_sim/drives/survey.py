@@ -2,8 +2,8 @@
 
 from collections.abc import Iterable, Set
 from dataclasses import dataclass, field, replace
-from itertools import pairwise
 
+from firmware_sim.drives.held_seconds import HOURS_MAX, HeldSeconds, TooManyHours
 from firmware_sim.drives.known_frames import KnownFrames
 from firmware_sim.drives.model import (
     ABSOLUTE_FROM_NS,
@@ -17,18 +17,17 @@ from firmware_sim.drives.model import (
 from firmware_sim.drives.values import holds_samples
 
 _LEFT_OUT_NAMED_MAX = 8
-_DOUBT_MAX_NS = 400_000_000
-_DOUBT_SHARE = 0.9
 
 
 @dataclass(slots=True)
 class _Survey:
+    name: str
     items: int = 0
     first_ns: int | None = None
     latest_ns: int = 0
     earlier_than_before: int = 0
     _previous_ns: int = 0
-    seconds: set[int] = field(default_factory=set)
+    seconds: HeldSeconds = field(default_factory=HeldSeconds)
     signals: dict[str, None] = field(default_factory=dict)
 
     def add(self, time_ns: int, paths: Set[str]) -> None:
@@ -39,11 +38,20 @@ class _Survey:
         self._previous_ns = time_ns
         self.signals |= dict.fromkeys(paths)
         if holds_samples(paths):
-            self.seconds.add(second_of(time_ns))
+            self._count_second(second_of(time_ns))
 
-    def facts(self, name: str, format_name: str, tally: Tally) -> Facts:
+    def _count_second(self, second: int) -> None:
+        try:
+            self.seconds.add(second)
+        except TooManyHours:
+            raise DriveUnreadable(
+                f"{self.name} has data in more than {HOURS_MAX} different hours, more than a year "
+                "of driving: cut it into smaller files."
+            ) from None
+
+    def facts(self, format_name: str, tally: Tally) -> Facts:
         if self.first_ns is None or not self.seconds:
-            raise _nothing_known(name, tally)
+            raise _nothing_known(self.name, tally)
         return Facts(
             format=format_name,
             first_ns=self.first_ns,
@@ -59,20 +67,23 @@ class _Survey:
 
 def survey_frames(name: str, format_name: str, frames: Iterable[Frame], tally: Tally) -> Facts:
     """The facts of a recorded bus; ``DriveUnreadable`` when no frame of it is known."""
-    survey, known = _Survey(), KnownFrames()
+    survey, known = _Survey(name), KnownFrames()
     for frame in frames:
         survey.add(frame.time_ns, known.paths_in(frame))
-    ahead_ns, doubt_ns = _satellite_clock(known.satellite_ahead_ns)
-    facts = survey.facts(name, format_name, tally)
-    return replace(facts, satellite_ahead_ns=ahead_ns, satellite_doubt_ns=doubt_ns)
+    clock = known.satellite
+    return replace(
+        survey.facts(format_name, tally),
+        satellite_ahead_ns=clock.first_ahead_ns or 0,
+        satellite_doubt_ns=clock.doubt_ns,
+    )
 
 
 def survey_records(name: str, format_name: str, records: Iterable[Record], tally: Tally) -> Facts:
     """The facts of a table; ``DriveUnreadable`` when no column of it is known."""
-    survey = _Survey()
+    survey = _Survey(name)
     for record in records:
         survey.add(record.time_ns, record.values.keys())
-    return survey.facts(name, format_name, tally)
+    return survey.facts(format_name, tally)
 
 
 def _nothing_known(name: str, tally: Tally) -> DriveUnreadable:
@@ -91,13 +102,9 @@ def _notes(tally: Tally, earlier_than_before: int) -> list[str]:
         (tally.untimed, "rows or frames had no time of their own"),
         (earlier_than_before, "rows or frames are earlier than the one before"),
     )
-    return [f"{count} {what}" for count, what in counts if count]
-
-
-def _satellite_clock(ahead_ns: list[int]) -> tuple[int, int]:
-    """The first difference told, and twice what nearly all successive ones differ by."""
-    if not ahead_ns:
-        return 0, 0
-    changes = sorted(abs(later - earlier) for earlier, later in pairwise(ahead_ns))
-    usual = changes[int(_DOUBT_SHARE * (len(changes) - 1))] if changes else 0
-    return ahead_ns[0], min(_DOUBT_MAX_NS, 2 * usual)
+    notes = [f"{count} {what}" for count, what in counts if count]
+    if tally.local_time:
+        notes.append("the file's date is local time without a zone, taken as UTC")
+    if tally.cut_short:
+        notes.append("the file is cut short: its end is missing")
+    return notes

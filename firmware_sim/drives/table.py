@@ -19,19 +19,31 @@ _SOURCES_ON_THE_VEHICLE = frozenset({"obd", "can", "vehicle", "ecu", "j1939", "w
 _SOURCES_BY_SATELLITE = frozenset({"gps", "gnss"})
 _FIX_TYPES = {0: position.NO_FIX, 2: "TWO_D", 3: "THREE_D"}
 _HEADER_CELLS_MAX = 1_000
+_RECOGNISED_BY_ROWS = 10
 _NAME_CHARACTERS_MAX = 100
 
 
 def recognises(head: bytes) -> bool:
-    """Whether this is text whose first line is a row of short names."""
+    """Whether this is text: a row of short names, and rows below it that are about as long."""
     if b"\0" in head:
         return False
-    first = _first_line(head.decode("utf-8-sig", "replace"))
-    cells = [cell.strip().strip('"') for cell in first.split(_delimiter_of(first))]
+    lines = [line for line in head.decode("utf-8-sig", "replace").splitlines() if line.strip()]
+    first = lines[0] if lines else ""
+    delimiter = _delimiter_of(first)
+    cells = _cells_of(first, delimiter)
     if not 2 <= len(cells) <= _HEADER_CELLS_MAX or max(map(len, cells)) > _NAME_CHARACTERS_MAX:
+        return False
+    rows = lines[1 : 1 + _RECOGNISED_BY_ROWS]
+    widths = [len(_cells_of(row, delimiter)) for row in rows]
+    fitting = sum(1 for width in widths if len(cells) <= 2 * width <= 2 * len(cells) + 2)
+    if 2 * fitting < len(rows):
         return False
     named = [cell for cell in cells if cell and not _is_number(cell)]
     return 2 * len(named) > len(cells)
+
+
+def _cells_of(line: str, delimiter: str) -> list[str]:
+    return [cell.strip().strip('"') for cell in line.split(delimiter)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,10 +56,13 @@ class _Layout:
 
 def records(source: DriveSource, tally: Tally) -> Iterator[Record]:
     """One record per row, rows of the same instant joined, the later value counting."""
+    return position.joined(_rows_as_records(source, tally))
+
+
+def _rows_as_records(source: DriveSource, tally: Tally) -> Iterator[Record]:
     layout = _layout(source, tally)
     clock = RowClock(layout.times)
     clock.set_by(_rows(source))
-    now_ns, values = 0, dict[str, Value]()
     for row in _rows(source):
         time_ns, preferred = clock.time_ns(row)
         if time_ns is None or len(row) > layout.width:
@@ -57,13 +72,7 @@ def records(source: DriveSource, tally: Tally) -> Iterator[Record]:
         found = _values(row, layout, tally)
         if layout.times[0].kind is Kind.RECEIVER and not preferred:
             found[position.FIX_TYPE] = position.NO_FIX
-        if time_ns != now_ns and values:
-            yield Record(now_ns, values)
-            values = {}
-        now_ns = time_ns
-        values |= position.without_invalid(found, tally)
-    if values:
-        yield Record(now_ns, values)
+        yield Record(time_ns, position.without_invalid(found, tally))
 
 
 def _layout(source: DriveSource, tally: Tally) -> _Layout:
@@ -76,7 +85,7 @@ def _layout(source: DriveSource, tally: Tally) -> _Layout:
     columns = [(i, m) for i, m in enumerate(found) if m is not None and i not in is_time]
     for i, name in enumerate(header):
         if i not in is_time and found[i] is None and name.strip():
-            tally.left_out[name.strip()] = None
+            tally.leave_out(name)
     if columns and not times:
         raise DriveUnreadable(
             f"{source.name} has no column of time: name one time_utc, timestamp or t_s."
@@ -137,10 +146,6 @@ def _cells(source: DriveSource) -> Iterator[list[str]]:
         delimiter = delimiter or _delimiter_of(line)
         cells = cells_of(line, delimiter)
         yield [cell.replace(",", ".") for cell in cells] if delimiter == ";" else cells
-
-
-def _first_line(text: str) -> str:
-    return next((line for line in text.splitlines() if line.strip()), "")
 
 
 def _delimiter_of(line: str) -> str:

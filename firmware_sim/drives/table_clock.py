@@ -7,17 +7,12 @@ earlier valid row (before the first one: that first one) showed, so that one dri
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
 from enum import IntEnum
 
 from firmware_sim.drives.aliases import normalised
-from firmware_sim.drives.model import ABSOLUTE_FROM_NS, MS_NS
-
-UTC_UNTIL_NS = 4_102_444_800 * 10**9
-"""The year 2100: what lies beyond is no time of a drive."""
-
-_SECOND = 10**9
+from firmware_sim.drives.model import MS_NS
+from firmware_sim.drives.times import SECOND_NS, UTC_UNTIL_NS, believed, utc_ns_of
 
 
 class Kind(IntEnum):
@@ -39,8 +34,8 @@ _NAMES: dict[Kind, tuple[str, ...]] = {
     ),
     Kind.START: ("t", "elapsed", "seconds", "t_rel", "time_rel"),
 }
-_UNITS = {"": None, "_s": _SECOND, "_ms": 10**6, "_us": 10**3, "_ns": 1}
-_MAGNITUDES = ((10**17, 1), (10**14, 10**3), (10**11, 10**6), (0, _SECOND))
+_UNITS = {"": None, "_s": SECOND_NS, "_ms": 10**6, "_us": 10**3, "_ns": 1}
+_MAGNITUDES = ((10**17, 1), (10**14, 10**3), (10**11, 10**6), (0, SECOND_NS))
 """Without a unit in the name, the size of a number of UTC says which it is."""
 
 _COLUMNS: dict[str, tuple[Kind, int | None]] = {
@@ -73,28 +68,14 @@ def time_ns_of(text: str, column: TimeColumn) -> int | None:
     try:
         number = Decimal(text)
     except InvalidOperation:
-        return _from_iso(text)
+        return utc_ns_of(text)
     if not number.is_finite() or not 0 <= number < 10**19:
         return None
     unit = column.unit_ns or next(ns for least, ns in _MAGNITUDES if number >= least)
     time_ns = int(number * unit) // MS_NS * MS_NS
     if column.kind is Kind.RECEIVER:
-        return time_ns if ABSOLUTE_FROM_NS <= time_ns < UTC_UNTIL_NS else None
+        return believed(time_ns)
     return time_ns if time_ns < UTC_UNTIL_NS else None
-
-
-def _from_iso(text: str) -> int | None:
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:
-        return None
-    try:
-        whole = (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
-    except OverflowError:
-        return None
-    time_ns = int(whole.replace(microsecond=0).timestamp()) * _SECOND
-    time_ns += whole.microsecond // 1_000 * MS_NS
-    return time_ns if ABSOLUTE_FROM_NS <= time_ns < UTC_UNTIL_NS else None
 
 
 @dataclass(slots=True)

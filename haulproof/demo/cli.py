@@ -97,6 +97,8 @@ def _run(story: Story, places: Places, drive: Drive, name: str, telling: Telling
         f"The drive {drive.name}: {facts.span_s:.0f} s, {facts.seconds} seconds with data, "
         f"{len(facts.signals)} signals."
     )
+    if facts.notes:
+        telling.say(f"Noted in it: {'; '.join(facts.notes)}.")
     up = story.start_exchange()
     telling.say(f"An exchange is up: broker, database and a new log, {up['log_origin']}.")
     story.admit(up, note="")

@@ -98,7 +98,7 @@ def test_any_format_may_be_gzipped(path: Path, tmp_path: Path) -> None:
         (b" \r\n\n", "is empty"),
         (b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR", "no format that is known here"),
         (b"Dear reader,\nthis is a letter.\n", "no known signal|no format"),
-        (b"date Mon Aug 8\nbase hex\n 0.1 1 100 Rx d 8 00\n", "no format that is known here"),
+        (b"date Mon Aug 8\nbase hex\n 0.1 1 100 Rx d 8 00\n", "no known signal"),
         (b"time_utc,oil_smell\n1558902391,strong\n", "no known signal, only oil_smell"),
         (b"lat,lon\n41.1,-96.1\n", "no column of time"),
         (b"time_utc,speed_kmh\n", "no known signal"),
