@@ -35,7 +35,8 @@ _FIX_TYPES = {"none": position.NO_FIX, "2d": "TWO_D", "3d": "THREE_D", "dgps": N
 _HOLDERS = frozenset({"trkpt", "extensions", "TrackPointExtension"})
 """The elements whose own children say what is known here."""
 _POINT, _TIME, _FIX = "trkpt", "time", "fix"
-_ROOT = re.compile(r"<(?:\w+:)?gpx[\s>]")
+_ROOT = re.compile(r"<(?:\w+:)?gpx[\s/>]")
+_BEFORE_ROOT = {"<?": "?>", "<!--": "-->", "<!": ">"}
 _CUT_SHORT = frozenset(
     {
         expat.errors.codes[expat.errors.XML_ERROR_NO_ELEMENTS],
@@ -48,13 +49,34 @@ _CUT_SHORT = frozenset(
 def recognises(head: bytes) -> bool:
     """Whether the first element of this XML is ``gpx``, in UTF-8, UTF-16 or a Latin alphabet."""
     wide = head[:2] in (b"\xff\xfe", b"\xfe\xff")
-    text = head.decode("utf-16" if wide else "utf-8", "replace").lstrip("\ufeff \t\r\n")
-    return text.startswith("<") and _ROOT.search(text) is not None
+    text = head.decode("utf-16" if wide else "utf-8", "replace")
+    return _ROOT.match(text, _root_at(text)) is not None
+
+
+def _root_at(text: str) -> int:
+    """Where the first element begins, behind declarations and comments."""
+    at = 0
+    while True:
+        while at < len(text) and text[at] in "\ufeff \t\r\n":
+            at += 1
+        begun = next((begun for begun in _BEFORE_ROOT if text.startswith(begun, at)), None)
+        if begun is None:
+            return at
+        end = "]>" if _has_subset(text, at) else _BEFORE_ROOT[begun]
+        ended = text.find(end, at)
+        if ended < 0:
+            return len(text)
+        at = ended + len(end)
+
+
+def _has_subset(text: str, at: int) -> bool:
+    """Whether a document type declaration here has declarations in brackets."""
+    return text.startswith("<!DOCTYPE", at) and 0 < text.find("[", at) < text.find(">", at)
 
 
 def records(source: DriveSource, tally: Tally) -> Iterator[Record]:
-    """One record per point with a time, neighbours of the same time joined."""
-    return position.judged(position.joined(_points(source, tally)), tally)
+    """One record per point that has a time."""
+    return position.judged(_points(source, tally), tally)
 
 
 def _points(source: DriveSource, tally: Tally) -> Iterator[Record]:

@@ -93,7 +93,7 @@ class KnownFrames:
                 return _NOTHING
             size, paths = _CANMOD_VALUES.get(number, (0, _NOTHING))
             believed = self._believed_from_ns.get(base)
-            if size != len(frame.data) or believed is None:
+            if not paths or size != len(frame.data) or believed is None:
                 continue
             if frame.data[0] & 1 and 0 <= frame.time_ns - believed <= _CANMOD_BELIEVED_NS:
                 return paths

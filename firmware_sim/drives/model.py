@@ -58,6 +58,12 @@ class Tally:
     """Rows whose position the receiver itself did not vouch for."""
     untimed: int = 0
     """Rows or frames without a usable time."""
+    earlier: int = 0
+    """Rows or frames that are a little earlier than one before."""
+    behind: int = 0
+    """Rows or frames that go back to a time that has passed."""
+    alone: int = 0
+    """Rows or frames far ahead of the others, which nothing follows."""
     local_time: bool = False
     """The file's date is local time of a zone that it does not name."""
     cut_short: bool = False

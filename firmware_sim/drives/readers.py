@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from firmware_sim.drives import asc, blf, candump, gpx, kuksa, nmea, table
+from firmware_sim.drives.forward import forward, in_order
 from firmware_sim.drives.model import (
     Drive,
     DriveUnreadable,
@@ -17,6 +18,7 @@ from firmware_sim.drives.model import (
     RecordDrive,
     Tally,
 )
+from firmware_sim.drives.position import joined
 from firmware_sim.drives.source import DriveSource, Hear, unheard
 from firmware_sim.drives.survey import survey_frames, survey_records
 
@@ -33,8 +35,12 @@ class FrameReader:
     def open(self, source: DriveSource) -> FrameDrive:
         """Read the file once for its facts; ``DriveUnreadable`` when nothing in it is known."""
         tally = Tally()
-        facts = survey_frames(source.name, self.format, self.frames(source, tally), tally)
-        return FrameDrive(source.name, facts, lambda: self.frames(source.unheard(), Tally()))
+        facts = survey_frames(source.name, self.format, self._played(source, tally), tally)
+        return FrameDrive(source.name, facts, lambda: self._played(source.unheard(), Tally()))
+
+    def _played(self, source: DriveSource, tally: Tally) -> Iterator[Frame]:
+        """In file order: the packets of a message follow each other, whatever their stamps say."""
+        return forward(self.frames(source, tally), tally)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,12 +51,16 @@ class RecordReader:
     title: str
     recognises: Callable[[bytes], bool]
     records: Callable[[DriveSource, Tally], Iterator[Record]]
+    """In file order; records of one time need not be one."""
 
     def open(self, source: DriveSource) -> RecordDrive:
         """Read the file once for its facts; ``DriveUnreadable`` when nothing in it is known."""
         tally = Tally()
-        facts = survey_records(source.name, self.format, self.records(source, tally), tally)
-        return RecordDrive(source.name, facts, lambda: self.records(source.unheard(), Tally()))
+        facts = survey_records(source.name, self.format, self._played(source, tally), tally)
+        return RecordDrive(source.name, facts, lambda: self._played(source.unheard(), Tally()))
+
+    def _played(self, source: DriveSource, tally: Tally) -> Iterator[Record]:
+        return joined(in_order(forward(self.records(source, tally), tally)))
 
 
 READERS: tuple[FrameReader | RecordReader, ...] = (

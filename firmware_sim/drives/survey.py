@@ -25,8 +25,6 @@ class _Survey:
     items: int = 0
     first_ns: int | None = None
     latest_ns: int = 0
-    earlier_than_before: int = 0
-    _previous_ns: int = 0
     seconds: HeldSeconds = field(default_factory=HeldSeconds)
     signals: dict[str, None] = field(default_factory=dict)
 
@@ -34,8 +32,6 @@ class _Survey:
         self.items += 1
         self.first_ns = time_ns if self.first_ns is None else min(self.first_ns, time_ns)
         self.latest_ns = max(self.latest_ns, time_ns)
-        self.earlier_than_before += time_ns < self._previous_ns
-        self._previous_ns = time_ns
         self.signals |= dict.fromkeys(paths)
         if holds_samples(paths):
             self._count_second(second_of(time_ns))
@@ -52,6 +48,11 @@ class _Survey:
     def facts(self, format_name: str, tally: Tally) -> Facts:
         if self.first_ns is None or not self.seconds:
             raise _nothing_known(self.name, tally)
+        if tally.behind > self.items:
+            raise DriveUnreadable(
+                f"{self.name} goes back in time, and most of it lies behind that: cut it there "
+                "into files whose times go forward."
+            )
         return Facts(
             format=format_name,
             first_ns=self.first_ns,
@@ -61,7 +62,7 @@ class _Survey:
             items=self.items,
             signals=tuple(sorted(self.signals)),
             left_out=tuple(tally.left_out),
-            notes=tuple(_notes(tally, self.earlier_than_before)),
+            notes=tuple(_notes(tally)),
         )
 
 
@@ -95,12 +96,17 @@ def _nothing_known(name: str, tally: Tally) -> DriveUnreadable:
     return DriveUnreadable(f"{name} holds no known signal, only {named}{more}.")
 
 
-def _notes(tally: Tally, earlier_than_before: int) -> list[str]:
+def _notes(tally: Tally) -> list[str]:
     counts = (
         (tally.unreadable, "lines or values could not be read"),
         (tally.no_position, "rows had no valid position"),
         (tally.untimed, "rows or frames had no time of their own"),
-        (earlier_than_before, "rows or frames are earlier than the one before"),
+        (tally.earlier, "rows or frames are a little earlier than one before"),
+        (
+            tally.behind,
+            "rows or frames go back in time and are left out; to play them, cut the file there",
+        ),
+        (tally.alone, "rows or frames stand alone in another time and are left out"),
     )
     notes = [f"{count} {what}" for count, what in counts if count]
     if tally.local_time:

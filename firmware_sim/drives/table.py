@@ -55,11 +55,7 @@ class _Layout:
 
 
 def records(source: DriveSource, tally: Tally) -> Iterator[Record]:
-    """One record per row, rows of the same instant joined, the later value counting."""
-    return position.joined(_rows_as_records(source, tally))
-
-
-def _rows_as_records(source: DriveSource, tally: Tally) -> Iterator[Record]:
+    """One record per row that has a time."""
     layout = _layout(source, tally)
     clock = RowClock(layout.times)
     clock.set_by(_rows(source))
@@ -72,7 +68,9 @@ def _rows_as_records(source: DriveSource, tally: Tally) -> Iterator[Record]:
         found = _values(row, layout, tally)
         if layout.times[0].kind is Kind.RECEIVER and not preferred:
             found[position.FIX_TYPE] = position.NO_FIX
-        yield Record(time_ns, position.without_invalid(found, tally))
+        values = position.without_invalid(found, tally)
+        if values:
+            yield Record(time_ns, values)
 
 
 def _layout(source: DriveSource, tally: Tally) -> _Layout:

@@ -101,7 +101,7 @@ def test_broken_lines_are_counted_and_stop_nothing(tmp_path: Path) -> None:
 def test_times_that_step_back_are_kept_and_noted() -> None:
     facts = frames_of(recordings.ETI).facts
 
-    assert facts.notes == ("333 rows or frames are earlier than the one before",)
+    assert facts.notes == ("333 rows or frames are a little earlier than one before",)
 
 
 def test_buses_of_one_recording_are_kept_apart() -> None:
