@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 from firmware_sim.drives import FrameDrive
 from firmware_sim.drives.model import MS_NS
-from firmware_sim.inspection import Gap, Inspection, SignalHeld
+from firmware_sim.inspection import GAP_S, Gap, Inspection, SignalHeld
 from schemas.catalogue import BY_PATH
 
 _SECOND_NS = 10**9
@@ -48,7 +48,7 @@ def lines(found: Inspection) -> Iterator[str]:
     )
     yield from _table(found)
     if found.longest is not None:
-        yield f"Gaps: {found.gaps} of more than 10 s, {_longest(found, found.longest)}"
+        yield f"Gaps: {found.gaps} of more than {GAP_S:.0f} s, {_longest(found, found.longest)}"
     if facts.satellite_ahead_ns:
         yield f"Clock: {_clock(facts.satellite_ahead_ns / _SECOND_NS)}"
     if facts.left_out:

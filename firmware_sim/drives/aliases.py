@@ -25,6 +25,9 @@ SPEED_SOURCE = "speed source"
 FIX = "fix"
 """A number: 0 none, 2 and 3 dimensions, 1 a fix of unknown dimensions."""
 
+FIX_QUALITY = "fix quality"
+"""GGA's number: 0 none, 6 estimated, 7 typed in, 8 simulated; the others are measured."""
+
 
 @dataclass(frozen=True, slots=True)
 class Meaning:
@@ -74,6 +77,7 @@ _PLAIN: dict[str, Meaning] = {
     "engine_hours": Meaning(f"{_ENGINE}.EngineHours"),
     "engine_hours_h": Meaning(f"{_ENGINE}.EngineHours"),
     "battery_v": Meaning("Vehicle.LowVoltageBattery.CurrentVoltage"),
+    "module_voltage_v": Meaning("Vehicle.LowVoltageBattery.CurrentVoltage"),
     "battery_voltage_v": Meaning("Vehicle.LowVoltageBattery.CurrentVoltage"),
     "odometer_m": Meaning("Vehicle.TraveledDistanceHighRes"),
     "odometer_km": Meaning("Vehicle.TraveledDistanceHighRes", 1_000.0),
@@ -126,21 +130,23 @@ def normalised(name: str) -> str:
 
 def meanings(header: list[str]) -> list[Meaning | None]:
     """What each column means; None for one that is unknown or means what an earlier one does."""
-    names = [normalised(name) for name in header]
+    names = {normalised(name) for name in header}
     dialect: dict[str, Meaning] = {}
     for company, extra in DIALECTS:
-        if company <= set(names):
+        if company <= names:
             dialect |= extra
     found: list[Meaning | None] = []
-    for original, name in zip(header, names, strict=True):
-        meaning = _path_as_it_stands(original) or dialect.get(name) or ALIASES.get(name)
+    for name in header:
+        meaning = dialect.get(normalised(name)) or meaning_of(name)
         taken = meaning is not None and any(m and m.path == meaning.path for m in found)
         found.append(None if taken else meaning)
     return found
 
 
-def _path_as_it_stands(name: str) -> Meaning | None:
-    return Meaning(name.strip()) if name.strip() in CARRIED else None
+def meaning_of(name: str) -> Meaning | None:
+    """What a name means by itself: a VSS path as it stands, or an alias."""
+    path = name.strip()
+    return Meaning(path) if path in CARRIED else ALIASES.get(normalised(name))
 
 
 def _speeds() -> dict[str, Meaning]:
@@ -167,7 +173,8 @@ def _fixes() -> dict[str, Meaning]:
         ),
         position.SATELLITES: ("sats", "satellites", "num_sats", "sats_used"),
         position.HDOP: ("hdop",),
-        FIX: ("fix", "fix_type", "fix_quality"),
+        FIX: ("fix", "fix_type"),
+        FIX_QUALITY: ("fix_quality",),
     }
     named = {
         f"{prefix}{ending}": Meaning(path)

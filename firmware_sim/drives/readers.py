@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from firmware_sim.drives import asc, blf, candump, gpx, kuksa, nmea, table
+from firmware_sim.drives import asc, blf, candump, gpx, kuksa, long_table, nmea, table
 from firmware_sim.drives.forward import forward, in_order
 from firmware_sim.drives.model import (
     Drive,
@@ -70,6 +70,9 @@ READERS: tuple[FrameReader | RecordReader, ...] = (
     FrameReader("candump", "candump logs", candump.recognises, candump.frames),
     RecordReader("nmea", "NMEA 0183", nmea.recognises, nmea.records),
     RecordReader("kuksa-csv", "the Kuksa csv-provider's form", kuksa.recognises, kuksa.records),
+    RecordReader(
+        "long-csv", "CSV with a row for each value", long_table.recognises, long_table.records
+    ),
     RecordReader("csv", "CSV with a header row", table.recognises, table.records),
 )
 

@@ -3,47 +3,26 @@
 Speed in a table with coordinates is the receiver's, unless a ``speed_source`` column says ``obd``.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from firmware_sim.drives import position
-from firmware_sim.drives.aliases import FIX, SPEED, SPEED_SOURCE, Meaning, meanings
-from firmware_sim.drives.cells import cells_of
+from firmware_sim.drives.aliases import FIX, FIX_QUALITY, SPEED, SPEED_SOURCE, Meaning, meanings
+from firmware_sim.drives.csv_rows import header_in, is_number, rows, rows_below_header
 from firmware_sim.drives.model import DriveUnreadable, Record, Tally, Value
 from firmware_sim.drives.source import DriveSource
 from firmware_sim.drives.table_clock import Kind, RowClock, TimeColumn, time_columns
 from firmware_sim.drives.values import parse_value
 
-_DELIMITERS = ",;\t"
 _SOURCES_ON_THE_VEHICLE = frozenset({"obd", "can", "vehicle", "ecu", "j1939", "wheel"})
 _SOURCES_BY_SATELLITE = frozenset({"gps", "gnss"})
 _FIX_TYPES = {0: position.NO_FIX, 2: "TWO_D", 3: "THREE_D"}
-_HEADER_CELLS_MAX = 1_000
-_RECOGNISED_BY_ROWS = 10
-_NAME_CHARACTERS_MAX = 100
+_FIX_QUALITIES = dict.fromkeys((0, 6, 7, 8), position.NO_FIX)
 
 
 def recognises(head: bytes) -> bool:
-    """Whether this is text: a row of short names, and rows below it that are about as long."""
-    if b"\0" in head:
-        return False
-    lines = [line for line in head.decode("utf-8-sig", "replace").splitlines() if line.strip()]
-    first = lines[0] if lines else ""
-    delimiter = _delimiter_of(first)
-    cells = _cells_of(first, delimiter)
-    if not 2 <= len(cells) <= _HEADER_CELLS_MAX or max(map(len, cells)) > _NAME_CHARACTERS_MAX:
-        return False
-    rows = lines[1 : 1 + _RECOGNISED_BY_ROWS]
-    widths = [len(_cells_of(row, delimiter)) for row in rows]
-    fitting = sum(1 for width in widths if len(cells) <= 2 * width <= 2 * len(cells) + 2)
-    if 2 * fitting < len(rows):
-        return False
-    named = [cell for cell in cells if cell and not _is_number(cell)]
-    return 2 * len(named) > len(cells)
-
-
-def _cells_of(line: str, delimiter: str) -> list[str]:
-    return [cell.strip().strip('"') for cell in line.split(delimiter)]
+    """Whether this is a table."""
+    return bool(header_in(head))
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,8 +37,8 @@ def records(source: DriveSource, tally: Tally) -> Iterator[Record]:
     """One record per row that has a time."""
     layout = _layout(source, tally)
     clock = RowClock(layout.times)
-    clock.set_by(_rows(source))
-    for row in _rows(source):
+    clock.set_by(rows_below_header(source))
+    for row in rows_below_header(source):
         time_ns, preferred = clock.time_ns(row)
         if time_ns is None or len(row) > layout.width:
             tally.untimed += time_ns is None
@@ -74,7 +53,7 @@ def records(source: DriveSource, tally: Tally) -> Iterator[Record]:
 
 
 def _layout(source: DriveSource, tally: Tally) -> _Layout:
-    header = next(_cells(source), [])
+    header = next(rows(source), [])
     if not header:
         raise DriveUnreadable(f"{source.name} has no header row: save it as CSV, a line for a row.")
     times = time_columns(header)
@@ -104,7 +83,9 @@ def _values(row: Sequence[str], layout: _Layout, tally: Tally) -> dict[str, Valu
         if meaning.path == SPEED_SOURCE:
             speed_path = _speed_path(text, speed_path)
         elif meaning.path == FIX:
-            values |= _fix_type(text)
+            values |= _fix_type(text, _FIX_TYPES)
+        elif meaning.path == FIX_QUALITY:
+            values |= _fix_type(text, _FIX_QUALITIES)
         elif meaning.path == SPEED:
             speed = parse_value("Vehicle.Speed", text, meaning.factor)
             tally.unreadable += speed is None
@@ -124,34 +105,6 @@ def _speed_path(text: str, otherwise: str) -> str:
     return position.SPEED if text.lower() in _SOURCES_BY_SATELLITE else otherwise
 
 
-def _fix_type(text: str) -> dict[str, Value]:
-    name = _FIX_TYPES.get(int(float(text))) if _is_number(text) else None
+def _fix_type(text: str, names: Mapping[int, str]) -> dict[str, Value]:
+    name = names.get(int(float(text))) if is_number(text) else None
     return {position.FIX_TYPE: name} if name else {}
-
-
-def _rows(source: DriveSource) -> Iterator[list[str]]:
-    cells = _cells(source)
-    next(cells, None)
-    return cells
-
-
-def _cells(source: DriveSource) -> Iterator[list[str]]:
-    """Rows of cells, empty lines left out, decimal commas of semicolon tables as points."""
-    delimiter = ""
-    for line in source.lines():
-        if not line.strip():
-            continue
-        delimiter = delimiter or _delimiter_of(line)
-        cells = cells_of(line, delimiter)
-        yield [cell.replace(",", ".") for cell in cells] if delimiter == ";" else cells
-
-
-def _delimiter_of(line: str) -> str:
-    return max(_DELIMITERS, key=line.count)
-
-
-def _is_number(text: str) -> bool:
-    try:
-        return abs(float(text)) < float("inf")
-    except ValueError:
-        return False

@@ -23,7 +23,7 @@ class Kind(IntEnum):
     START = 2
 
 
-_NAMES: dict[Kind, tuple[str, ...]] = {
+NAMES: dict[Kind, tuple[str, ...]] = {
     Kind.RECEIVER: (
         *("gnss_epoch", "gps_epoch", "gnss_time", "gps_time", "gnss_utc", "gps_utc"),
         *("time_utc", "utc", "utc_time", "datetime_utc", "timestamp_utc"),
@@ -34,13 +34,15 @@ _NAMES: dict[Kind, tuple[str, ...]] = {
     ),
     Kind.START: ("t", "elapsed", "seconds", "t_rel", "time_rel"),
 }
+"""Header names of times, without the units that may follow them."""
+
 _UNITS = {"": None, "_s": SECOND_NS, "_ms": 10**6, "_us": 10**3, "_ns": 1}
 _MAGNITUDES = ((10**17, 1), (10**14, 10**3), (10**11, 10**6), (0, SECOND_NS))
 """Without a unit in the name, the size of a number of UTC says which it is."""
 
 _COLUMNS: dict[str, tuple[Kind, int | None]] = {
     f"{name}{ending}": (kind, unit)
-    for kind, names in _NAMES.items()
+    for kind, names in NAMES.items()
     for name in names
     for ending, unit in _UNITS.items()
 } | {f"time{ending}": (Kind.START, unit) for ending, unit in _UNITS.items() if unit}

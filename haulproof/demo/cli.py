@@ -25,6 +25,7 @@ from haulproof.verify import CannotVerify, Outcome, judge
 EXIT_DONE, EXIT_FAILED, EXIT_USAGE, EXIT_ENVIRONMENT = 0, 1, 2, 3
 
 _PLAY_S = 12.0
+_READING_TOLD_S = 2.0
 _CLOCK_DOUBT_MS = 90 * 86_400_000
 _EXAMPLES = """\
 examples:
@@ -37,8 +38,9 @@ examples:
 def main(argv: Sequence[str]) -> int:
     """Run the demo; 0 when the trip verified, the change was noticed and nothing was lost."""
     options = _parser().parse_args(argv)
+    telling = Telling(quiet=options.json)
     try:
-        drive = open_drive(shipped_drive(options.drive) or Path(options.drive))
+        drive = open_drive(shipped_drive(options.drive) or Path(options.drive), telling.reading)
         places = _places(options.dir)
     except DriveUnreadable as unreadable:
         return _refuse(str(unreadable), EXIT_USAGE)
@@ -46,7 +48,6 @@ def main(argv: Sequence[str]) -> int:
         return _refuse(str(error), EXIT_USAGE)
     except OSError as error:
         return _refuse(_of_system(error), EXIT_ENVIRONMENT)
-    telling = Telling(quiet=options.json)
     story = Story(places)
     keeps_logs = False
     end_in_order_when_told()
@@ -76,11 +77,18 @@ class Telling:
     def __init__(self, *, quiet: bool) -> None:
         self._quiet = quiet
         self._begun = time.monotonic()
+        self._read_s = 0.0
 
     @property
     def seconds(self) -> float:
         """Since the start."""
         return time.monotonic() - self._begun
+
+    def reading(self, share: float) -> None:
+        """How much of the drive has been read, from 0 to 1; told when that takes its time."""
+        if self.seconds - self._read_s >= _READING_TOLD_S:
+            self._read_s = self.seconds
+            self.say(f"Reading the drive: {share:.0%}.")
 
     def say(self, sentence: str) -> None:
         """One sentence, now: a person waits for each."""

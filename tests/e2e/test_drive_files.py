@@ -28,7 +28,10 @@ KM = [
     (recordings.COMMA, 1.011, 0.01),
 ]
 STANDING = [recordings.TRUCKGPS, recordings.ETI, recordings.KEY_ON, recordings.IDLE_GZIPPED]
-OTHERS = [recordings.GNSS_1_HZ, recordings.GNSS_5_HZ, recordings.CAN_83_HZ, MINUTE_OF_A_VAN]
+OTHERS = [
+    *(recordings.GNSS_1_HZ, recordings.GNSS_5_HZ, recordings.CAN_83_HZ, recordings.OBD_ROWS),
+    MINUTE_OF_A_VAN,
+]
 
 Writer = Callable[[Drive, Path], Path]
 ReceiverWriter = Callable[[RecordDrive, Path], Path]

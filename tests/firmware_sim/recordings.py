@@ -15,6 +15,7 @@ ETI = DRIVES / "eti_j1939_840_log" / "j1939_840.log"
 KEY_ON = DRIVES / "css_2021_j1939_keyon_engine_off_bam" / "keyon.log"
 IDLE_GZIPPED = DRIVES / "css_us_2021_truck_j1939_idle" / "truck_idle_j1939_first_8000_frames.log.gz"
 GNSS_1_HZ = DRIVES / "css_dk_2021_van_obd_gnss_imu" / "gnss_first_300_rows.csv"
+OBD_ROWS = DRIVES / "css_dk_2021_van_obd_gnss_imu" / "obd_first_400_rows.csv"
 GNSS_5_HZ = DRIVES / "css_dk_2024_car_obd_fuel_gnss" / "gnss_first_400_rows.csv"
 
 

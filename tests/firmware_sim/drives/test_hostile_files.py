@@ -22,6 +22,7 @@ EXCERPTS = [
         recordings.GNSS_5_HZ,
         recordings.TRUCKGPS,
         recordings.KEY_ON,
+        recordings.OBD_ROWS,
     )
 ]
 POINTS = "".join(
@@ -53,6 +54,7 @@ BEGINNINGS = [
     b"field,signal,value,delay\n",
     b"time_utc,lat,lon,speed_kmh,fix\n",
     b"t_s;speed_kmh\n",
+    b"timestamp,name,value,unit\n1600000000,",
     b"(1.0) can0 123#00\n",
     b"can0 123 [1] 00\n",
     b'timestamp,vin,"Vehicle.Speed\n',

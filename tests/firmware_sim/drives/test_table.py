@@ -44,7 +44,7 @@ def test_columns_are_known_by_name_and_converted_to_the_catalogues_unit(
 
 
 def test_every_alias_leads_to_something_that_can_be_carried() -> None:
-    roles = {"speed", "speed source", "fix"}
+    roles = {"speed", "speed source", "fix", "fix quality"}
 
     assert {m.path for m in ALIASES.values()} <= CARRIED | roles
     assert all(normalised(name) == name for name in ALIASES)
@@ -88,6 +88,16 @@ def test_position_without_a_fix_becomes_no_position(row: str, tmp_path: Path) ->
     )
 
     assert record.values == {"Vehicle.Powertrain.CombustionEngine.Speed": 700.0}
+
+
+@pytest.mark.parametrize(("quality", "fixes"), [("0", 0), ("1", 1), ("2", 1), ("6", 0), ("8", 0)])
+def test_quality_of_gga_is_no_number_of_dimensions(
+    quality: str, fixes: int, tmp_path: Path
+) -> None:
+    (record,) = read(tmp_path, f"time_utc,fix_quality,lat,lon,rpm\n{T},{quality},55,9,700\n")
+
+    assert (position.LATITUDE in record.values) == bool(fixes)
+    assert position.FIX_TYPE not in record.values
 
 
 def test_receiver_without_time_has_no_position_either(tmp_path: Path) -> None:

@@ -48,7 +48,7 @@ def as_number(path: str, value: float | str) -> float:
 
 
 HALF_A_STEP = 0.505
-"""And a little: the agent's DBC rounds a scale of pi / 180 / 8192 to six digits."""
+"""And a little: to the agent's DBC a radian is 57.2957 degrees."""
 
 
 @given(values)
