@@ -17,6 +17,8 @@ BUS = "can0"
 _BITS = 64
 _ALL_ONES = (1 << _BITS) - 1
 _VI_PGN = 0xFEEC
+_WAITING_MAX = 256
+"""Packets that wait for their turn: a file that names a vehicle in every row has no end of them."""
 
 
 def frames_of(records: Iterable[Record]) -> Iterator[Frame]:
@@ -31,7 +33,7 @@ def frames_of(records: Iterable[Record]) -> Iterator[Frame]:
         while pending and pending[0][0] <= record.time_ns:
             yield heapq.heappop(pending)[2]
         yield from parameter_frames(record)
-        if record.values.get(VIN, vin) != vin:
+        if record.values.get(VIN, vin) != vin and len(pending) < _WAITING_MAX:
             vin = record.values[VIN]
             packets = vin_frames(max(record.time_ns, free_from_ns), str(vin))
             free_from_ns = packets[-1].time_ns + PACKET_SPACING_NS

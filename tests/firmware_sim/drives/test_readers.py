@@ -1,11 +1,13 @@
 import gzip
 import math
+import os
+import random
 from itertools import pairwise
 from pathlib import Path
 
 import pytest
 
-from firmware_sim.drives import DriveUnreadable, open_drive, position
+from firmware_sim.drives import DriveUnreadable, open_drive, position, source
 from firmware_sim.drives.values import CARRIED
 from firmware_sim.j1939.messages import VIN
 from schemas.catalogue import BY_PATH
@@ -118,6 +120,63 @@ def test_file_that_cannot_be_played_says_why_in_a_sentence(
 
     assert str(refused.value).endswith(".")
     assert "\n" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("content", "sentence"),
+    [
+        ("time_utc,speed_kmh\n".encode("utf-16"), "is text in UTF-16: save it as UTF-8"),
+        (b"MDF     4.11    ", "is an ASAM MDF measurement, which is not read here: export it"),
+        (b"PK\x03\x04" + bytes(30), "is a ZIP archive: unpack it"),
+        (b"\xfd7zXZ\0" + bytes(30), "is packed by xz: unpack it, or pack it by gzip"),
+        (b"CAN2\0K3\x97" + bytes(504), "no format that is known here"),
+        (gzip.compress(b""), "is empty"),
+    ],
+    ids=["utf-16", "mdf", "zip", "xz", "canlogger3", "nothing, packed"],
+)
+def test_what_users_have_and_nothing_reads_is_told_with_a_way_out(
+    content: bytes, sentence: str, tmp_path: Path
+) -> None:
+    path = tmp_path / "drive"
+    path.write_bytes(content)
+
+    with pytest.raises(DriveUnreadable, match=sentence):
+        open_drive(path)
+
+
+@pytest.mark.parametrize("packed", [False, True], ids=["plain", "gzipped"])
+def test_reading_a_large_file_tells_how_far_it_has_come(packed: bool, tmp_path: Path) -> None:
+    noise = random.Random(1)
+    rows = (f"{1_600_000_000 + n},{n},{noise.randbytes(2_000).hex()}\n" for n in range(1_000))
+    content = ("time_utc,odometer_m,note\n" + "".join(rows)).encode()
+    path = tmp_path / "drive"
+    path.write_bytes(gzip.compress(content) if packed else content)
+    heard: list[float] = []
+
+    open_drive(path, heard.append)
+
+    assert len(heard) >= 3
+    assert 0 < min(heard) < 0.6
+    assert 0.6 < max(heard) <= 1
+
+
+def test_a_file_that_inflates_without_end_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(source, "DRIVE_BYTES_MAX", 1024**2)
+    path = tmp_path / "drive"
+    path.write_bytes(gzip.compress(b"time_utc,speed_kmh\n" + b"1600000000,1\n" * 100_000))
+
+    with pytest.raises(DriveUnreadable, match=r"holds more than .* GiB: cut it"):
+        open_drive(path)
+
+
+def test_a_pipe_is_refused_for_a_drive_is_read_twice(tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+
+    with pytest.raises(DriveUnreadable, match="no regular file, and a drive is read twice"):
+        open_drive(pipe)
 
 
 def test_missing_file_and_folder_are_named(tmp_path: Path) -> None:

@@ -185,3 +185,11 @@ def test_frames_of_a_drive_keep_the_records_times_and_their_order() -> None:
 
     assert times == sorted(times)
     assert len(frames) == len(records) + 3 + 8
+
+
+def test_a_vehicle_that_is_named_anew_in_every_record_fills_no_memory() -> None:
+    records = (Record(n * 10**6, {VIN: f"VEHICLE{n:010d}"}) for n in range(20_000))
+
+    sent = sum(1 for _ in frames_of(records))
+
+    assert 0 < sent < 2_000
