@@ -82,6 +82,9 @@ def truck(
 ) -> None:
     """Play a drive."""
     if inspect_file is not None:
+        plays = (drive, speed, can_port, nmea_port, fill_in, wait_timeout)
+        if plays != (ECLIPSE_TRUCK, 1.0, 0, 0, False, None):
+            raise typer.Exit(_refuse("--inspect plays nothing: only --json goes with it.", 2))
         raise typer.Exit(_inspect(inspect_file, json_lines))
     if not 0 < speed <= 1e6:
         raise typer.Exit(_refuse("--speed is a number above 0, up to 1000000.", EXIT_USAGE))

@@ -29,11 +29,11 @@ _FILE_HEADER = struct.Struct("<4sL64x")
 _HEADER_BYTES_MAX = 4_096
 _OBJECT = struct.Struct("<4sHHLL")
 _CONTAINER = struct.Struct("<H6xL4x")
-_OBJECT_BYTES_MIN = 32
 _CONTAINER_TYPE = 10
 _FRAME_TYPES = frozenset({1, 73, 86, 100, 101})
 """CAN messages, CAN FD messages and error frames, in the forms that python-can reads."""
-_HEADER_VERSIONS = frozenset({1, 2})
+_FRAME_BYTES_MIN = {1: 48, 2: 56}
+"""By version of the object's header, which python-can does not hold against the size."""
 _PLAIN, _DEFLATED = 0, 2
 _PADDING_MAX = 8
 
@@ -80,14 +80,14 @@ def _batches(source: DriveSource, stream: "_Stream", tally: Tally) -> Iterator[b
     """Whole objects that hold frames, as many at a time as a container has."""
     inflated, held = 0, bytearray()
     while header := stream.take(_OBJECT.size):
-        magic, _, _, size, kind = _OBJECT.unpack(header.ljust(_OBJECT.size, b"\0"))
-        if len(header) == _OBJECT.size and (
-            magic != _OBJECT_MAGIC or not _OBJECT.size <= size <= CONTAINER_BYTES_MAX
-        ):
+        if len(header) < _OBJECT.size:
+            tally.cut_short = True
+            return
+        magic, _, _, size, kind = _OBJECT.unpack(header)
+        if magic != _OBJECT_MAGIC or not _OBJECT.size <= size <= CONTAINER_BYTES_MAX:
             raise _damaged(source)
         body = stream.take(size - _OBJECT.size)
-        if len(header) + len(body) < size or len(header) < _OBJECT.size:
-            tally.cut_short = True
+        tally.cut_short |= len(header) + len(body) < size
         stream.take(size % 4)
         if kind == _CONTAINER_TYPE:
             content = _content(source, body, tally)
@@ -103,6 +103,7 @@ def _batches(source: DriveSource, stream: "_Stream", tally: Tally) -> Iterator[b
             )
         if objects:
             yield objects
+    tally.cut_short |= len(held) >= _PADDING_MAX
 
 
 def _content(source: DriveSource, body: bytes, tally: Tally) -> bytes:
@@ -146,7 +147,7 @@ def _whole_objects(source: DriveSource, held: bytearray) -> bytes:
         if found + size > len(held):
             break
         at = found + size
-        if kind in _FRAME_TYPES and version in _HEADER_VERSIONS and size >= _OBJECT_BYTES_MIN:
+        if kind in _FRAME_TYPES and size >= _FRAME_BYTES_MIN.get(version, OBJECT_BYTES_MAX + 1):
             kept.append(bytes(held[found:at]))
     del held[:at]
     return b"".join(kept)

@@ -78,6 +78,11 @@ def test_shipped_drive_is_known_by_its_name(capsys: pytest.CaptureFixture[str]) 
     assert "kuksa-csv, 3980 records" in capsys.readouterr().out
 
 
+def test_inspecting_refuses_what_only_playing_needs(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["truck", "--inspect", str(recordings.ETI), "--speed", "60"]) == 2
+    assert "plays nothing" in capsys.readouterr().err
+
+
 def test_file_that_is_no_drive_is_refused_with_2(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -103,10 +103,19 @@ def test_frames_outside_a_container_and_across_two_are_read(tmp_path: Path, writ
     assert len(opened(tmp_path, header + container(one + one[:20]) + container(one[20:]))) == 2
 
 
-def test_objects_of_unknown_kind_and_version_stop_nothing(
+def test_object_that_never_goes_on_is_a_file_cut_short(tmp_path: Path, written: bytes) -> None:
+    objects = can_object(48) + can_object(48)[:30]
+
+    assert len(opened(tmp_path, written[:FILE_HEADER_BYTES] + container(objects))) == 1
+    assert "cut short" in open_drive(tmp_path / "drive.blf").facts.notes[-1]
+
+
+def test_objects_of_unknown_kind_version_or_size_stop_nothing(
     tmp_path: Path, written: bytes, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    objects = can_object(48, kind=65) + can_object(48, version=9) + can_object(48)
+    too_short = can_object(40)[:40]
+    odd = can_object(48, kind=65) + can_object(48, version=9) + can_object(48, version=2)
+    objects = odd + too_short + can_object(48)
 
     assert len(opened(tmp_path, written[:FILE_HEADER_BYTES] + container(objects))) == 1
     assert capsys.readouterr().err == ""
