@@ -75,7 +75,8 @@ def read_all(content: bytes) -> None:
             return
         items = list(drive.frames()) if isinstance(drive, FrameDrive) else list(drive.records())
         assert len(items) == drive.facts.items
-        assert len(seconds_with_data(drive)) <= drive.facts.seconds
+        on_logger_time = not drive.facts.satellite_ahead_ns  # another clock cuts seconds elsewhere
+        assert len(seconds_with_data(drive)) <= drive.facts.seconds or not on_logger_time
         for moment in moments(drive, start_ms(drive.facts, NOW_MS), fill_in=True):
             assert moment.frame is None or frame_message(moment.frame).endswith(b" >")
 
