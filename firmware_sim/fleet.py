@@ -5,12 +5,9 @@ Everything but the signatures is a function of the plan: the same seed makes the
 """
 
 import hashlib
-from collections import deque
 from collections.abc import Iterator, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor
 from dataclasses import dataclass, field
 from itertools import islice
-from multiprocessing import get_context
 
 from firmware_sim.drives.model import RecordDrive, Value, second_of
 from schemas.catalogue import BY_PATH, Signal
@@ -28,9 +25,6 @@ STEP_MS = 1_000
 SIGNALS = 10
 SAMPLES = 60
 CLOCK_UNCERTAINTY_MS = 100
-
-_DEVICES_PER_TASK = 8
-_TASKS_WAITING_MAX = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,11 +78,16 @@ def blocks_of(drive: RecordDrive, signals: int = SIGNALS) -> tuple[bytes, ...]:
     return tuple(blocks)
 
 
+def boot_of(device: FleetDevice, plan: FleetPlan) -> bytes:
+    """The boot that all of the device's statements of this plan bear."""
+    return _bytes(BOOT_BYTES, plan.seed, device.device, "boot")
+
+
 def sign_device(device: FleetDevice, number: int, plan: FleetPlan) -> list[bytes]:
     """One device's statements in the order of its chain. ``number`` is its place in the fleet."""
     signer = SoftwareSigner.from_pem(device.key_pem)
     issuer = device_issuer(device.carrier, device.device)
-    boot = _bytes(BOOT_BYTES, plan.seed, device.device, "boot")
+    boot = boot_of(device, plan)
     prev, statements = b"", list[bytes]()
     for seq in range(plan.segments_each):
         payload: dict[int, object] = {
@@ -114,30 +113,6 @@ def sign_device(device: FleetDevice, number: int, plan: FleetPlan) -> list[bytes
         prev = hashlib.sha256(raw).digest()
         statements.append(raw)
     return statements
-
-
-def sign_fleet(
-    devices: Sequence[FleetDevice], plan: FleetPlan, processes: int
-) -> Iterator[tuple[FleetDevice, list[bytes]]]:
-    """Every device with its statements, in order, signed by several processes.
-
-    Only a few devices' statements are held at a time; the caller keeps what it needs.
-    """
-    starts = iter(range(0, len(devices), _DEVICES_PER_TASK))
-    waiting: deque[tuple[int, Future[list[list[bytes]]]]] = deque()
-    with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
-        while True:
-            for start in islice(starts, processes * _TASKS_WAITING_MAX - len(waiting)):
-                part = devices[start : start + _DEVICES_PER_TASK]
-                waiting.append((start, pool.submit(_sign_part, part, start, plan)))
-            if not waiting:
-                return
-            start, signed = waiting.popleft()
-            yield from zip(devices[start : start + _DEVICES_PER_TASK], signed.result(), strict=True)
-
-
-def _sign_part(devices: Sequence[FleetDevice], first: int, plan: FleetPlan) -> list[list[bytes]]:
-    return [sign_device(device, first + n, plan) for n, device in enumerate(devices)]
 
 
 def _most_frequent(drive: RecordDrive, signals: int) -> list[Signal]:

@@ -11,32 +11,67 @@ from datetime import UTC, datetime, timedelta
 import nats
 from nats.aio.client import Client
 from nats.aio.msg import Msg
+from nats.errors import Error as BrokerError
 from nats.js import JetStreamContext
 
 from exchange.directory import Directory
+from exchange.intake.broker import STREAM
 from schemas.wire import ack
 
-STREAM = "HP_SEG"
 _PAUSE = timedelta(hours=2)
+_LOOK_AGAIN_S = 0.2
+
+
+@dataclass(frozen=True, slots=True)
+class BrokerAccount:
+    """The exchange's own account at its broker."""
+
+    url: str
+    user: str
+    password: str = field(repr=False)
+
+    async def connect(self) -> Client:
+        """A connection that holds what comes in bursts."""
+        return await nats.connect(
+            self.url,
+            user=self.user,
+            password=self.password,
+            pending_size=64 * 1024 * 1024,
+        )
+
+
+def broker_account(directory: Directory) -> BrokerAccount:
+    """The account of the embedded broker of an exchange's directory."""
+    held = json.loads(directory.nats_secrets.read_bytes())
+    port = int(json.loads(directory.ports.read_text())["nats"])
+    return BrokerAccount(
+        f"nats://127.0.0.1:{port}", held["exchange_user"], held["exchange_password"]
+    )
 
 
 @dataclass(slots=True)
 class Receipts:
-    """Receipts seen so far, and when: (monotonic s, receipts in all) a message."""
+    """Receipts seen so far, and the messages that brought them."""
 
     total: int = 0
     messages: int = 0
-    curve: list[tuple[float, int]] = field(default_factory=list)
 
     async def count(self, message: Msg) -> None:
         """Take one acknowledgement."""
         self.total += len(ack.decode(message.data).receipts)
         self.messages += 1
-        self.curve.append((time.monotonic(), self.total))
+
+
+@dataclass(slots=True)
+class StreamPeak:
+    """The most that the stream of what devices publish held at any look."""
+
+    messages: int = 0
+    bytes: int = 0
 
 
 class BrokerWatch:
-    """The exchange's own account at its broker."""
+    """Looks at the stream, and hears the receipts that devices would hear."""
 
     def __init__(self, client: Client) -> None:
         self._client = client
@@ -62,27 +97,32 @@ class BrokerWatch:
         """Wait for that many receipts in all; ``TimeoutError`` when none comes for that long."""
         seen, since = self.receipts.total, time.monotonic()
         while self.receipts.total < receipts:
-            await asyncio.sleep(0.2)
+            await asyncio.sleep(_LOOK_AGAIN_S)
             tell(self.receipts.total)
             if self.receipts.total > seen:
                 seen, since = self.receipts.total, time.monotonic()
             elif time.monotonic() - since > patience_s:
                 raise TimeoutError(f"no receipt for {patience_s:.0f} s after {seen}")
 
+    async def watch_stream(self, peak: StreamPeak) -> None:
+        """Note the stream's size again and again, until cancelled."""
+        while True:
+            try:
+                state = (await self._stream.stream_info(STREAM)).state
+            except (BrokerError, TimeoutError):  # too busy to say, which is no measurement
+                continue
+            peak.messages = max(peak.messages, state.messages)
+            peak.bytes = max(peak.bytes, state.bytes)
+            await asyncio.sleep(_LOOK_AGAIN_S)
+
     async def _consumers(self) -> list[str]:
         return [info.name for info in await self._stream.consumers_info(STREAM)]
 
 
 @asynccontextmanager
-async def broker_watch(directory: Directory, port: int) -> AsyncIterator[BrokerWatch]:
-    """Connect to the embedded broker of an exchange's directory and listen for receipts."""
-    held = json.loads(directory.nats_secrets.read_bytes())
-    client = await nats.connect(
-        f"nats://127.0.0.1:{port}",
-        user=held["exchange_user"],
-        password=held["exchange_password"],
-        pending_size=64 * 1024 * 1024,
-    )
+async def broker_watch(account: BrokerAccount) -> AsyncIterator[BrokerWatch]:
+    """Connect, and listen for receipts."""
+    client = await account.connect()
     try:
         watch = BrokerWatch(client)
         await client.subscribe("hp.v1.*.*.ack", cb=watch.receipts.count)

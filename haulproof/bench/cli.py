@@ -4,79 +4,150 @@ import argparse
 import json
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from exchange.exits import CommandStopped
-from haulproof.bench.intake import IntakeBench, run
-from haulproof.demo.processes import PartFailed, end_in_order_when_told
-from haulproof.parser import Parser
+from haulproof.bench import intake, latency, overload, record
+from haulproof.bench.report.page import sections
+from haulproof.bench.telling import Telling
+from haulproof.demo.processes import PartFailed
 
-EXIT_DONE, EXIT_FAILED, EXIT_ENVIRONMENT = 0, 1, 3
+EXIT_DONE, EXIT_FAILED, EXIT_USAGE, EXIT_ENVIRONMENT = 0, 1, 2, 3
 
-_DEVICES_MAX = 100_000
-_SECONDS_MAX = 3_600
+_NAMES = ("intake", "latency", "overload", "all")
+_FLEET_MAX = 10_000
 
 _EXAMPLES = """\
 examples:
   haulproof bench intake
-  haulproof bench intake --devices 2000 --seconds 120 --json"""
+  haulproof bench intake --devices 2000 --seconds 120 --json
+  haulproof bench intake --segments 1000000       memory before and after a million
+  haulproof bench latency --rate 2000
+  haulproof bench overload --seconds 20 --json
+  haulproof bench all --markdown docs/benchmarks.md
+  haulproof bench all --from docs/benchmarks.json --markdown docs/benchmarks.md"""
+
+
+class _WrongUsage(Exception):
+    """What was asked for does not go together; the text says what does."""
 
 
 def main(argv: Sequence[str]) -> int:
-    """Run one benchmark."""
+    """Run one benchmark, or all of them."""
     options = _parser().parse_args(argv)
-    end_in_order_when_told()
     try:
-        figures = run(IntakeBench(options.devices, options.seconds), _tell)
+        _check(options)
+        figures = _figures(options, Telling())
+        if options.markdown is not None:
+            record.write_page(figures, options.markdown)
+    except _WrongUsage as wrong:
+        return _refuse(str(wrong), EXIT_USAGE)
     except (PartFailed, CommandStopped) as failed:
-        print(f"haulproof bench: {failed}", file=sys.stderr)
-        return EXIT_ENVIRONMENT
+        return _refuse(str(failed), EXIT_ENVIRONMENT)
     except TimeoutError as stuck:
-        print(f"haulproof bench: intake stood still: {stuck}", file=sys.stderr)
-        return EXIT_FAILED
-    print(json.dumps(figures) if options.json else _table(figures))
+        return _refuse(f"the exchange stood still, see its logs: {stuck}", EXIT_FAILED)
+    print(json.dumps(figures) if options.json else _shown(figures))
     return EXIT_DONE
 
 
-def _tell(sentence: str) -> None:
-    print(f"  {sentence} ...", file=sys.stderr, flush=True)
+def _figures(options: argparse.Namespace, telling: Telling) -> dict[str, Any]:
+    if options.earlier is not None:
+        return _read(options.earlier)
+    sizes = {"devices": options.devices, "seconds": options.seconds}
+    sizes["warm_up_segments"] = options.warm_up
+    given: dict[str, Any] = {name: size for name, size in sizes.items() if size is not None}
+    if options.name == "latency":
+        return latency.run(latency.LatencyBench(rate_per_s=options.rate, **given), telling)
+    if options.name == "overload":
+        return overload.run(overload.OverloadBench(**given), telling)
+    given["segments"] = options.segments
+    if options.name == "intake":
+        return intake.run(intake.IntakeBench(**given), telling)
+    return record.run(record.Record(**given), telling)
 
 
-def _table(figures: dict[str, Any]) -> str:
-    lines = [
-        f"{figures['segments_per_s']:>12,.0f}  segments/s, each with its receipt sent",
-        f"{figures['verify_per_s']:>12,.0f}  bare ES256 verifications/s of the same bytes",
-        f"{figures['ratio']:>12.2f}  of that limit, on {figures['cores']} cores, broker and "
-        "database included",
-        f"{figures['segments']:>12,}  segments of {figures['devices']} devices in "
-        f"{figures['seconds']} s, {figures['segment_bytes_mean']} bytes each",
-        "PostgreSQL: " + ", ".join(f"{n} {is_}" for n, is_ in figures["postgresql"].items()),
-        "CPU µs a segment:",
-        *(f"{spent:>12.1f}  {part}" for part, spent in figures["cpu_us_per_segment"].items()),
-    ]
-    return "\n".join(lines)
+def _check(options: argparse.Namespace) -> None:
+    if options.rate is not None and options.name != "latency":
+        raise _WrongUsage("--rate belongs to bench latency: leave it out")
+    if options.segments is not None and options.name not in ("intake", "all"):
+        raise _WrongUsage("--segments belongs to bench intake and bench all: leave it out")
+    if (options.markdown or options.earlier) and options.name != "all":
+        raise _WrongUsage("--markdown and --from belong to bench all: say haulproof bench all")
+    if options.devices is not None and not 2 <= options.devices <= _FLEET_MAX:
+        raise _WrongUsage(f"a fleet has 2 to {_FLEET_MAX} devices: change --devices")
+    if options.markdown is not None and not options.markdown.parent.is_dir():
+        raise _WrongUsage(f"there is no folder {options.markdown.parent}: make it first")
 
 
-def _parser() -> Parser:
-    parser = Parser("haulproof bench", "Every figure in the docs comes from here.", _EXAMPLES)
-    parser.add_argument("name", nargs="?", default="intake", choices=["intake"])
-    parser.add_argument("--devices", type=_devices, default=1_000, help="devices in the fleet")
-    parser.add_argument(
-        "--seconds", type=_seconds, default=60, help="how long the measured load lasts at least"
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        document = json.loads(path.read_text())
+    except (OSError, ValueError) as error:
+        raise _WrongUsage(f"{path} cannot be read as an earlier run: {error}") from None
+    if not isinstance(document, dict) or document.get("format") != record.FORMAT:
+        raise _WrongUsage(f"{path} is no run of this version's bench all: run it again")
+    return document
+
+
+def _shown(figures: dict[str, Any]) -> str:
+    benches = figures.get("benches", {figures.get("name"): figures})
+    return "\n".join(sections(benches)).strip()
+
+
+def _refuse(sentence: str, code: int) -> int:
+    print(f"haulproof bench: {sentence}", file=sys.stderr)
+    return code
+
+
+def _above_zero(text: str) -> float:
+    value = float(text)
+    if not 0 < value < float("inf"):
+        raise argparse.ArgumentTypeError("must be above zero")
+    return value
+
+
+def _count(text: str) -> int:
+    value = int(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError("must be at least 1")
+    return value
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="haulproof bench",
+        description="Every figure in the docs comes from here. Each bench starts an exchange of "
+        "its own in a temporary folder and removes it again.",
+        epilog=_EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
+    parser.add_argument(
+        "name",
+        nargs="?",
+        default="intake",
+        choices=_NAMES,
+        help="intake: segments per second; latency: from sending to the receipt; overload: three "
+        "times the capacity; all: each of them",
+    )
+    parser.add_argument("--devices", type=_count, help="devices in the fleet")
+    parser.add_argument("--seconds", type=_above_zero, help="how long the load should last")
+    parser.add_argument(
+        "--segments", type=_count, help="intake: so many segments, however long they take"
+    )
+    parser.add_argument(
+        "--rate", type=_above_zero, help="latency: segments per second (default: half of capacity)"
+    )
+    parser.add_argument("--warm-up", type=_count, help="segments before anything is measured")
     parser.add_argument("--json", action="store_true", help="one JSON object")
+    parser.add_argument(
+        "--markdown", type=Path, metavar="FILE", help="all: write the page, and FILE's .json"
+    )
+    parser.add_argument(
+        "--from",
+        dest="earlier",
+        type=Path,
+        metavar="FILE",
+        help="all: measure nothing, take an earlier run's .json",
+    )
     return parser
-
-
-def _devices(text: str) -> int:
-    number = int(text)
-    if not 1 <= number <= _DEVICES_MAX:
-        raise argparse.ArgumentTypeError(f"a number from 1 to {_DEVICES_MAX}, not {text}")
-    return number
-
-
-def _seconds(text: str) -> float:
-    number = float(text)
-    if not 0 < number <= _SECONDS_MAX:
-        raise argparse.ArgumentTypeError(f"a number above 0, up to {_SECONDS_MAX}, not {text}")
-    return number

@@ -9,7 +9,6 @@ from firmware_sim.fleet import (
     blocks_of,
     make_devices,
     sign_device,
-    sign_fleet,
 )
 from schemas.catalogue import BY_PATH
 from schemas.catalogue import SIGNALS as CATALOGUE
@@ -88,16 +87,6 @@ def test_columns_are_the_drives_own_values() -> None:
         for raw in raws
         for signal in read_segment_strict(sign1.parse(raw).payload).block.columns
     )
-
-
-def test_several_processes_sign_the_same_payloads_in_the_same_order() -> None:
-    devices, of_two = make_devices("bench", 11), plan(2)
-    signed = list(sign_fleet(devices, of_two, processes=2))
-
-    assert [device for device, _ in signed] == devices
-    for number, (device, raws) in enumerate(signed):
-        own = sign_device(device, number, of_two)
-        assert sign1.parse(raws[0]).payload == sign1.parse(own[0]).payload
 
 
 def test_drive_that_is_too_poor_for_a_fleet_is_refused() -> None:

@@ -1,0 +1,150 @@
+"""An exchange of a bench's own, started as ``haulproof up`` starts it, with an admitted fleet."""
+
+import asyncio
+import shutil
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import psycopg
+
+from exchange.directory import Directory
+from exchange.embedded.postgres import EmbeddedPostgres
+from exchange.settings import Settings, load_settings
+from exchange.store.database import durability
+from firmware_sim.fleet import make_devices
+from haulproof.bench.broker_watch import BrokerAccount, BrokerWatch, broker_account
+from haulproof.bench.limits.committed import bench_url
+from haulproof.bench.load.admission import CARRIER, admit_carrier, admit_devices
+from haulproof.bench.load.fleet import Fleet
+from haulproof.bench.load.upload import publish
+from haulproof.bench.telling import Telling
+from haulproof.bench.usage import cpu_seconds
+from haulproof.demo.processes import Part
+
+WARM_UP_SEGMENTS = 20_000
+QUIET_S = 60
+_SLICE_SEGMENTS = 200_000
+"""Published and taken before the next are signed, so that neither broker nor bench grows."""
+
+
+@dataclass(frozen=True, slots=True)
+class BenchExchange:
+    """A running exchange, its fleet, and the ways to its broker and database."""
+
+    folder: Path
+    directory: Directory
+    settings: Settings
+    fleet: Fleet
+    account: BrokerAccount
+    database_url: str
+    """Of the superuser."""
+
+    def durability(self) -> dict[str, str]:
+        """PostgreSQL's settings that decide whether a commit survives a power cut."""
+        with psycopg.connect(self.database_url) as conn:
+            return durability(conn)
+
+
+@dataclass(slots=True)
+class Drained:
+    """A load published beforehand and then taken at full speed."""
+
+    segments: int = 0
+    seconds: float = 0
+    ack_messages: int = 0
+    cpu_s: dict[str, float] | None = None
+    """By part of the exchange, while it was taken."""
+
+    @property
+    def per_s(self) -> float:
+        """Segments per second."""
+        return self.segments / self.seconds
+
+
+@contextmanager
+def bench_exchange(
+    devices: int, stream_bytes_max: int, telling: Telling
+) -> Iterator[BenchExchange]:
+    """Start one in a temporary folder, admit ``devices``, end it and remove everything."""
+    folder = Path(tempfile.mkdtemp(prefix="haulproof-bench-"))
+    try:
+        with ExitStack() as stack:
+            yield _start(stack, folder, devices, stream_bytes_max, telling)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _start(
+    stack: ExitStack, folder: Path, devices: int, stream_bytes_max: int, telling: Telling
+) -> BenchExchange:
+    directory, party = Directory(folder / "exchange"), folder / "party"
+    party.mkdir(mode=0o700)
+    config = party / "bench.toml"
+    config.write_text(f"stream_bytes_max = {stream_bytes_max}\n")
+    words = ["up", "--dir", str(directory.root), "--config", str(config), "--json"]
+    telling.step("starting an exchange")
+    up = stack.enter_context(Part(words, party / "up.log"))
+    origin = str(up.announced(timeout_s=120)["log_origin"])
+    signer, credentials = admit_carrier(directory.root, party)
+    telling.step(f"admitting {devices} devices")
+    made = make_devices(CARRIER, devices)
+    enrolled = admit_devices(made, signer, credentials, origin)
+    return BenchExchange(
+        folder=folder,
+        directory=directory,
+        settings=load_settings(config, dir=directory.root),
+        fleet=Fleet(made, enrolled, origin),
+        account=broker_account(directory),
+        database_url=bench_url(EmbeddedPostgres(directory)),
+    )
+
+
+async def drain(
+    exchange: BenchExchange, watch: BrokerWatch, segments: int, telling: Telling
+) -> Drained:
+    """Publish about ``segments`` with intake held back, let it go, wait for every receipt.
+
+    ``TimeoutError`` when receipts stop coming. More than a slice is done slice by slice; the time
+    in which the next one is published does not count.
+    """
+    drained, devices = Drained(cpu_s={}), len(exchange.fleet.members)
+    left = max(1, -(-segments // devices))
+    while left > 0:
+        each = min(left, max(1, _SLICE_SEGMENTS // devices))
+        await _drain_slice(exchange, watch, each, drained, telling)
+        left -= each
+    return drained
+
+
+async def _drain_slice(
+    exchange: BenchExchange, watch: BrokerWatch, each: int, drained: Drained, telling: Telling
+) -> None:
+    await watch.hold_intake()
+    telling.step(f"signing and publishing {each * len(exchange.fleet.members)} segments")
+    await asyncio.to_thread(publish, exchange.fleet, each)
+    count, before = await watch.held(), watch.receipts.total
+    messages = watch.receipts.messages
+    spent = cpu_seconds(exchange.directory.root)
+    with telling.counting(f"intake takes {count} segments", count) as told:
+        started = time.monotonic()
+        await watch.release_intake()
+        await watch.until(before + count, QUIET_S, lambda total: told(total - before))
+        drained.seconds += time.monotonic() - started
+    drained.segments += count
+    drained.ack_messages += watch.receipts.messages - messages
+    for part, seconds in cpu_seconds(exchange.directory.root).items():
+        used = seconds - spent.get(part, 0)
+        drained.cpu_s = {**(drained.cpu_s or {}), part: (drained.cpu_s or {}).get(part, 0) + used}
+
+
+async def warm_up(
+    exchange: BenchExchange, watch: BrokerWatch, segments: int, telling: Telling
+) -> Drained:
+    """The first load, whose rate says how large the measured one must be."""
+    warm = await drain(exchange, watch, segments, telling)
+    telling.step(f"warmed up at {warm.per_s:.0f} segments/s")
+    return warm

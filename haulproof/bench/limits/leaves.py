@@ -1,0 +1,44 @@
+"""Bare leaf append: the log's own code for hashes, tiles and leaf rows, on tables of the bench.
+
+One process, since appends are serial by nature. The commit is left out, as intake pays it with its
+rows: many batches share a transaction here.
+"""
+
+import time
+from collections.abc import Sequence
+
+import psycopg
+from psycopg import sql
+
+from exchange.transparency.repository import append_leaves
+from haulproof.bench.limits.committed import SCHEMA
+
+_TABLES = ("leaf", "tile", "tree_head")
+
+
+def appended_leaves_per_s(
+    url: str, leaves: Sequence[tuple[int, bytes]], batch: int, seconds: float
+) -> float:
+    """Leaves (kind, digest) per second, ``batch`` at a time, for about ``seconds``."""
+    batches = [leaves[start : start + batch] for start in range(0, len(leaves), batch)]
+    with psycopg.connect(url, autocommit=True) as conn:
+        _make_empty_log(conn)
+        done, spent = 0, 0.0
+        while spent < seconds:
+            with conn.transaction():
+                started = time.perf_counter()
+                for one in batches:
+                    append_leaves(conn, one)
+                spent += time.perf_counter() - started
+            done += len(leaves)
+        return done / spent
+
+
+def _make_empty_log(conn: psycopg.Connection[tuple[object, ...]]) -> None:
+    for name in _TABLES:
+        like = sql.SQL("CREATE TABLE {} (LIKE {} INCLUDING ALL)")
+        conn.execute(
+            like.format(sql.Identifier(SCHEMA, name), sql.Identifier("public", name)),
+        )
+    conn.execute(sql.SQL("SET search_path TO {}").format(sql.Identifier(SCHEMA)))
+    conn.execute("INSERT INTO tree_head (size, root, key_epoch) VALUES (0, sha256(''), 0)")

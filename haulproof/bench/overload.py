@@ -1,0 +1,87 @@
+"""``haulproof bench overload``: three times the capacity, and what becomes of it.
+
+Two loads, one after the other. *fleet*: every device but some quiet ones sends too much, keeps what
+the broker has no room for, and sends it later, as agents do. *noisy*: one device floods as fast as
+its connection goes, for nothing but itself; all others are quiet. Quiet devices send at their
+steady pace before, during and after, and theirs are the latencies.
+"""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from haulproof.bench.bench_exchange import (
+    WARM_UP_SEGMENTS,
+    BenchExchange,
+    bench_exchange,
+    warm_up,
+)
+from haulproof.bench.broker_watch import StreamPeak, broker_watch
+from haulproof.bench.limits.committed import without_leaf
+from haulproof.bench.load.live import send_live
+from haulproof.bench.load.overloads import FACTOR, Phases, fleet_load, noisy_load, phases
+from haulproof.bench.load.schedule import Sender
+from haulproof.bench.report.overloaded import outcome
+from haulproof.bench.telling import Telling
+
+_PATIENCE_S = 120.0
+
+
+@dataclass(frozen=True, slots=True)
+class OverloadBench:
+    """What to measure; ``seconds`` is how long the overload lasts."""
+
+    devices: int = 500
+    seconds: float = 15
+    capacity_per_s: float | None = None
+    warm_up_segments: int = WARM_UP_SEGMENTS
+    stream_bytes_max: int = 100_000_000
+    """Small enough for the broker's bound to be reached."""
+
+
+def run(plan: OverloadBench, telling: Telling) -> dict[str, Any]:
+    """Measure both loads on one exchange."""
+    when = phases(plan.seconds)
+    with bench_exchange(plan.devices, plan.stream_bytes_max, telling) as exchange:
+        capacity = asyncio.run(_capacity(exchange, plan, telling))
+        loads = {
+            "fleet": fleet_load(plan.devices, capacity, when),
+            "noisy": noisy_load(plan.devices, capacity, when),
+        }
+        figures: dict[str, Any] = {
+            "name": "overload",
+            "capacity_per_s": round(capacity, 1),
+            "factor": FACTOR,
+            "seconds": plan.seconds,
+            "devices": plan.devices,
+            "stream_bytes_max": plan.stream_bytes_max,
+        }
+        for name, senders in loads.items():
+            telling.step(f"the load {name}: {plan.seconds:.0f} s of {FACTOR:.0f} times capacity")
+            figures[name] = asyncio.run(_measure(exchange, senders, when))
+        return figures
+
+
+async def _capacity(exchange: BenchExchange, plan: OverloadBench, telling: Telling) -> float:
+    async with broker_watch(exchange.account) as watch:
+        warm = await warm_up(exchange, watch, plan.warm_up_segments, telling)
+        return plan.capacity_per_s or warm.per_s
+
+
+async def _measure(
+    exchange: BenchExchange, senders: Sequence[Sender], when: Phases
+) -> dict[str, Any]:
+    peak = StreamPeak()
+    async with broker_watch(exchange.account) as watch:
+        watching = asyncio.create_task(watch.watch_stream(peak))
+        load = await asyncio.to_thread(send_live, exchange.fleet, senders, _PATIENCE_S)
+        watching.cancel()
+    quiet = {sender.device for sender in senders if sender.rhythm.until_s > when.load_end_s}
+    lost = await asyncio.to_thread(without_leaf, exchange.database_url, load.heard)
+    return {
+        **outcome(load, quiet, when),
+        "acknowledged_lost": lost,
+        "stream_messages_peak": peak.messages,
+        "stream_bytes_peak": peak.bytes,
+    }

@@ -1,0 +1,1 @@
+"""What becomes of the figures: percentiles, the machine they are of, one page."""
