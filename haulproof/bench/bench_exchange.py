@@ -16,7 +16,7 @@ from exchange.embedded.postgres import EmbeddedPostgres
 from exchange.settings import Settings, load_settings
 from exchange.store.database import durability
 from firmware_sim.fleet import make_devices
-from haulproof.bench.broker_watch import BrokerAccount, BrokerWatch, broker_account
+from haulproof.bench.broker_watch import BrokerAccount, BrokerWatch, broker_account, broker_watch
 from haulproof.bench.limits.committed import bench_url
 from haulproof.bench.load.admission import CARRIER, admit_carrier, admit_devices
 from haulproof.bench.load.fleet import Fleet
@@ -148,3 +148,10 @@ async def warm_up(
     warm = await drain(exchange, watch, segments, telling)
     telling.step(f"warmed up at {warm.per_s:.0f} segments/s")
     return warm
+
+
+async def capacity_per_s(exchange: BenchExchange, segments: int, telling: Telling) -> float:
+    """Segments per second at full speed, by a second load as large as the one that warms up."""
+    async with broker_watch(exchange.account) as watch:
+        await warm_up(exchange, watch, segments, telling)
+        return (await drain(exchange, watch, segments, telling)).per_s

@@ -14,9 +14,8 @@ from haulproof.bench.bench_exchange import (
     WARM_UP_SEGMENTS,
     BenchExchange,
     bench_exchange,
-    warm_up,
+    capacity_per_s,
 )
-from haulproof.bench.broker_watch import broker_watch
 from haulproof.bench.limits.bare_broker import bare_broker
 from haulproof.bench.limits.commit import commit_seconds
 from haulproof.bench.limits.committed import make_schema, newest, without_leaf
@@ -47,18 +46,13 @@ class LatencyBench:
 def run(plan: LatencyBench, telling: Telling) -> dict[str, Any]:
     """Measure; percentiles of the receipt's latency and of the bare parts of it, in ms."""
     with bench_exchange(plan.devices, plan.stream_bytes_max, telling) as exchange:
-        capacity = asyncio.run(_capacity(exchange, plan, telling))
+        capacity = asyncio.run(capacity_per_s(exchange, plan.warm_up_segments, telling))
         rate = plan.rate_per_s or capacity / 2
         telling.step(f"sending {rate:.0f} segments/s for {plan.seconds:.0f} s")
         load = send_live(exchange.fleet, _senders(plan, rate), QUIET_S)
         with servers_alone(exchange.directory.root):
             limits = _limits(exchange, telling)
         return _figures(exchange, plan, load, limits, rate=rate, capacity=capacity)
-
-
-async def _capacity(exchange: BenchExchange, plan: LatencyBench, telling: Telling) -> float:
-    async with broker_watch(exchange.account) as watch:
-        return (await warm_up(exchange, watch, plan.warm_up_segments, telling)).per_s
 
 
 def _senders(plan: LatencyBench, rate_per_s: float) -> list[Sender]:

@@ -15,7 +15,7 @@ from haulproof.bench.bench_exchange import (
     WARM_UP_SEGMENTS,
     BenchExchange,
     bench_exchange,
-    warm_up,
+    capacity_per_s,
 )
 from haulproof.bench.broker_watch import StreamPeak, broker_watch
 from haulproof.bench.limits.committed import without_leaf
@@ -34,7 +34,6 @@ class OverloadBench:
 
     devices: int = 500
     seconds: float = 15
-    capacity_per_s: float | None = None
     warm_up_segments: int = WARM_UP_SEGMENTS
     stream_bytes_max: int = 100_000_000
     """Small enough for the broker's bound to be reached."""
@@ -44,7 +43,7 @@ def run(plan: OverloadBench, telling: Telling) -> dict[str, Any]:
     """Measure both loads on one exchange."""
     when = phases(plan.seconds)
     with bench_exchange(plan.devices, plan.stream_bytes_max, telling) as exchange:
-        capacity = asyncio.run(_capacity(exchange, plan, telling))
+        capacity = asyncio.run(capacity_per_s(exchange, plan.warm_up_segments, telling))
         loads = {
             "fleet": fleet_load(plan.devices, capacity, when),
             "noisy": noisy_load(plan.devices, capacity, when),
@@ -61,12 +60,6 @@ def run(plan: OverloadBench, telling: Telling) -> dict[str, Any]:
             telling.step(f"the load {name}: {plan.seconds:.0f} s of {FACTOR:.0f} times capacity")
             figures[name] = asyncio.run(_measure(exchange, senders, when))
         return figures
-
-
-async def _capacity(exchange: BenchExchange, plan: OverloadBench, telling: Telling) -> float:
-    async with broker_watch(exchange.account) as watch:
-        warm = await warm_up(exchange, watch, plan.warm_up_segments, telling)
-        return plan.capacity_per_s or warm.per_s
 
 
 async def _measure(

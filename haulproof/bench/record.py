@@ -33,15 +33,13 @@ def run(plan: Record, telling: Telling) -> dict[str, Any]:
         intake.IntakeBench(plan.devices, plan.seconds, plan.segments, plan.warm_up_segments),
         telling,
     )
-    capacity = taken["segments_per_s"]
+    half = taken["segments_per_s"] / 2
     waited = latency.run(
-        latency.LatencyBench(plan.devices, plan.seconds, capacity / 2, plan.warm_up_segments),
+        latency.LatencyBench(plan.devices, plan.seconds, half, plan.warm_up_segments),
         telling,
     )
     flooded = overload.run(
-        overload.OverloadBench(
-            plan.devices, plan.seconds * _OVERLOAD_SHARE, capacity, plan.warm_up_segments
-        ),
+        overload.OverloadBench(plan.devices, plan.seconds * _OVERLOAD_SHARE, plan.warm_up_segments),
         telling,
     )
     benches = {one["name"]: one for one in (taken, waited, flooded)}

@@ -1,6 +1,6 @@
 """What came of a live load, segment by segment, and what can be said of it. Pure."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -67,8 +67,10 @@ def seconds_to_recover(
     return None if recovered_s is None else 0.0
 
 
-def last_receipt_s(heard: Sequence[Heard]) -> float | None:
-    """When the last receipt came; None when some segment has none."""
-    times = [one.receipt_s for one in heard if one.sent_s is not None]
+def backlog_gone_after_s(heard: Iterable[Heard], load_end_s: float) -> float | None:
+    """From the load's end to the last receipt of what was sent of it; None when one never came."""
+    times = [one.receipt_s for one in heard if one.sent_s is not None and one.due_s < load_end_s]
     known = [time for time in times if time is not None]
-    return max(known, default=None) if len(known) == len(times) else None
+    if len(known) < len(times):
+        return None
+    return max(0.0, max(known, default=load_end_s) - load_end_s)

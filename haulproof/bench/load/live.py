@@ -1,33 +1,31 @@
 """A fleet that sends while it is measured: devices that publish when due and listen for receipts.
 
-As an agent does, a device keeps what is due until the broker has room for it, sends again what has
-no receipt after a while, and connects again when its link was lost. Its clock is the schedule: what
-it sends late is late.
+As an agent does, a device keeps what is due until the broker has room for it, and sends again what
+has no receipt after a while. Its clock is the schedule: what it sends late is late.
 """
 
-import asyncio
 import hashlib
+import heapq
 import time
+from bisect import bisect_right
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 
-import aiomqtt
-
 from firmware_sim.fleet import FleetPlan, boot_of, sign_device
-from haulproof.bench.load.admission import CARRIER
 from haulproof.bench.load.crew import all_ready, run_together
 from haulproof.bench.load.fleet import Fleet, Member, sending_processes
 from haulproof.bench.load.heard import Heard, LiveLoad
+from haulproof.bench.load.links import Link, Links
 from haulproof.bench.load.schedule import Sender
-from haulproof.bench.load.session import CONNECTING_AT_ONCE, PATIENCE_S, LinkLost, session
 from schemas.errors import StatementRefused
 from schemas.wire import ack
-from schemas.wire.topics import ack_topic, segment_topic
 
 _SEND_AGAIN_AFTER_S = 30.0
 _LOOK_AGAIN_S = 0.5
-_CONNECT_AGAIN_S = 0.5
+_TURN_S = 0.05
+_AT_ONCE = 32
+"""Publishes of a device before the others have their turn."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +40,7 @@ def send_live(fleet: Fleet, senders: Sequence[Sender], patience_s: float) -> Liv
     plan, processes = fleet.next_plan(0), sending_processes()
     known = [(one, fleet.members[one.device]) for one in senders]
     shares = [_Share(known[n::processes], plan, patience_s) for n in range(processes)]
-    loads = run_together(_send_share, [share for share in shares if share.senders])
+    loads = run_together(_send, [share for share in shares if share.senders])
     return LiveLoad(
         heard=[one for load in loads for one in load.heard],
         sent_again=sum(load.sent_again for load in loads),
@@ -51,48 +49,82 @@ def send_live(fleet: Fleet, senders: Sequence[Sender], patience_s: float) -> Liv
     )
 
 
-def _send_share(share: _Share) -> LiveLoad:
-    return asyncio.run(_send_all(share))
-
-
-async def _send_all(share: _Share) -> LiveLoad:
-    slots = asyncio.Semaphore(CONNECTING_AT_ONCE)
-    devices = [_Device(sender, member, share.plan, slots) for sender, member in share.senders]
-    running = [asyncio.create_task(device.run()) for device in devices]
-    connected = asyncio.gather(*(device.listens.wait() for device in devices))
-    await asyncio.wait_for(connected, PATIENCE_S + len(devices))
-    begins = await asyncio.to_thread(all_ready)
-    for device in devices:
-        device.begins.set_result(begins)
-    last = max(device.sender.rhythm.until_s for device in devices)
-    await asyncio.wait(running, timeout=begins + last + share.patience_s - time.monotonic())
-    for task in running:
-        task.cancel()
-    for ended in await asyncio.gather(*running, return_exceptions=True):
-        if isinstance(ended, Exception):
-            raise ended
+def _send(share: _Share) -> LiveLoad:
+    links = Links()
+    devices = [_Device(sender, member, share.plan, links) for sender, member in share.senders]
+    links.connect(device.link for device in devices)
+    begins = all_ready()
+    _Round(links, devices, begins).run(share.patience_s)
+    links.close()
     return LiveLoad(
-        heard=[one for device in devices for one in device.heard()],
+        heard=[one for device in devices for one in device.heard(begins)],
         sent_again=sum(device.sent_again for device in devices),
-        reconnected=sum(device.reconnected for device in devices),
+        reconnected=links.reconnected,
         given_up=sum(device.given_up for device in devices),
     )
 
 
+class _Round:
+    """Turns the devices of a process: whoever is due sends, whoever was heard may send on."""
+
+    def __init__(self, links: Links, devices: "Sequence[_Device]", begins: float) -> None:
+        self._links = links
+        self._devices = devices
+        self._by_link = {device.link: device for device in devices}
+        self._begins = begins
+        self._due: list[tuple[float, int]] = []
+        self._looked = begins
+
+    def run(self, patience_s: float) -> None:
+        last = max(device.sender.rhythm.until_s for device in self._devices)
+        over = self._begins + last + patience_s
+        for number in range(len(self._devices)):
+            self._wait_for(number)
+        while (now := time.monotonic()) < over:
+            self._send_due(now)
+            heard = self._links.turn(self._until_next(time.monotonic()))
+            now = time.monotonic()
+            for link in heard:
+                self._by_link[link].send(now - self._begins)
+            if now - self._looked > _LOOK_AGAIN_S:
+                self._looked = now
+                if all(device.done for device in self._devices):
+                    return
+                self._look_again(now)
+
+    def _look_again(self, now: float) -> None:
+        for device in self._devices:
+            device.send(now - self._begins)
+            device.send_again(now)
+
+    def _send_due(self, now: float) -> None:
+        while self._due and self._due[0][0] <= now:
+            _, number = heapq.heappop(self._due)
+            self._devices[number].send(now - self._begins)
+            self._wait_for(number)
+
+    def _wait_for(self, number: int) -> None:
+        """For the device's next time; what is due already waits for room, not for the clock."""
+        after_s = time.monotonic() - self._begins
+        due_s = self._devices[number].next_due_s(after_s)
+        if due_s is not None:
+            heapq.heappush(self._due, (self._begins + due_s, number))
+
+    def _until_next(self, now: float) -> float:
+        return min(_TURN_S, self._due[0][0] - now) if self._due else _TURN_S
+
+
 @dataclass(slots=True)
 class _Statement:
-    """A signed segment on its way. Times in s of the monotonic clock."""
+    """A signed segment on its way. ``due_s`` from the load's begin, the others monotonic."""
 
     raw: bytes
     digest: bytes
-    due: float
-    """From the load's begin."""
+    due_s: float
     first_sent: float | None = None
     last_sent: float = 0.0
-    taken: bool = False
-    """The broker has acknowledged it."""
     receipt: float | None = None
-    index: int | None = None
+    leaf_index: int | None = None
 
 
 @dataclass(slots=True)
@@ -100,147 +132,81 @@ class _Device:
     sender: Sender
     member: Member
     plan: FleetPlan
-    connecting: asyncio.Semaphore
-    listens: asyncio.Event = field(default_factory=asyncio.Event)
-    begins: "asyncio.Future[float]" = field(
-        default_factory=lambda: asyncio.get_running_loop().create_future()
-    )
+    links: Links
     sent_again: int = 0
-    reconnected: int = 0
     given_up: int = 0
+    link: Link = field(init=False)
     _boot: bytes = b""
+    _times: list[float] = field(default_factory=list)
     _statements: list[_Statement] = field(default_factory=list)
     _next: int = 0
     _awaited: dict[int, _Statement] = field(default_factory=dict)
     """Sent and without receipt, by sequence number."""
 
     def __post_init__(self) -> None:
-        times = self.sender.rhythm.times()
-        plan = replace(self.plan, segments_each=len(times))
+        self.link = Link(self.member, self._hear)
+        self._times = self.sender.rhythm.times()
+        plan = replace(self.plan, segments_each=len(self._times))
         self._boot = boot_of(self.member.device, plan)
         signed = sign_device(self.member.device, self.member.number, plan)
         self._statements = [
-            _Statement(raw, hashlib.sha256(raw).digest(), due)
-            for raw, due in zip(signed, times, strict=True)
+            _Statement(raw, hashlib.sha256(raw).digest(), due_s)
+            for raw, due_s in zip(signed, self._times, strict=True)
         ]
 
-    def heard(self) -> list[Heard]:
+    @property
+    def done(self) -> bool:
+        """Everything is sent, or given up, and has its receipt."""
+        return self._next == len(self._statements) and not self._awaited
+
+    def next_due_s(self, after_s: float) -> float | None:
+        """When a segment is due next that is not due yet; None when there is none."""
+        place = bisect_right(self._times, after_s, lo=self._next)
+        return self._times[place] if place < len(self._times) else None
+
+    def send(self, now_s: float) -> None:
+        """What is due by ``now_s`` (from the load's begin), as far as there is room."""
+        if not self.sender.keeps_backlog and now_s >= self.sender.rhythm.until_s:
+            self.given_up += len(self._statements) - self._next
+            self._next = len(self._statements)
+        for one in self._statements[self._next : self._next + _AT_ONCE]:
+            if one.due_s > now_s or self.link.in_flight >= self.sender.in_flight:
+                break
+            one.first_sent = one.last_sent = time.monotonic()
+            self._awaited[self._next] = one
+            self._next += 1
+            self.links.publish(self.link, one.raw)
+
+    def send_again(self, now: float) -> None:
+        """What has waited too long for its receipt, as far as there is room."""
+        for one in self._awaited.values():
+            if self.link.in_flight >= self.sender.in_flight:
+                return
+            if now - one.last_sent > _SEND_AGAIN_AFTER_S:
+                one.last_sent = now
+                self.sent_again += 1
+                self.links.publish(self.link, one.raw)
+
+    def heard(self, begins: float) -> list[Heard]:
         """What came of each segment."""
-        begins = self.begins.result()
         return [
             Heard(
                 self.sender.device,
-                one.due,
+                one.due_s,
                 one.digest,
                 None if one.first_sent is None else one.first_sent - begins,
                 None if one.receipt is None else one.receipt - begins,
-                one.index,
+                one.leaf_index,
             )
             for one in self._statements
         ]
 
-    async def run(self) -> None:
-        """Until everything that is sent has its receipt."""
-        while not self._done():
-            try:
-                await self._session()
-            except (LinkLost, ExceptionGroup) as error:
-                if isinstance(error, ExceptionGroup) and error.split(LinkLost)[1] is not None:
-                    raise
-                self.reconnected += 1
-                await asyncio.sleep(_CONNECT_AGAIN_S)
-
-    async def _session(self) -> None:
-        client = session(self.member.enrolled, self.sender.in_flight)
-        await self.connecting.acquire()
-        try:
-            await client.__aenter__()
-        finally:
-            self.connecting.release()
-        try:
-            await client.subscribe(ack_topic(CARRIER, self.member.device.device), qos=1)
-            self.listens.set()
-            for one in self._awaited.values():
-                one.last_sent = one.last_sent if one.taken else 0.0
-            await self._converse(client)
-        finally:
-            with suppress(LinkLost):
-                await client.__aexit__(None, None, None)
-
-    async def _converse(self, client: aiomqtt.Client) -> None:
-        slots = asyncio.Semaphore(self.sender.in_flight)
-        async with asyncio.TaskGroup() as group:
-            listening = group.create_task(self._listen(client))
-            await self._send_when_due(client, slots, group)
-            while not self._done():
-                await self._send_again(client, slots, group)
-                await asyncio.sleep(_LOOK_AGAIN_S)
-            listening.cancel()
-
-    async def _send_when_due(
-        self, client: aiomqtt.Client, slots: asyncio.Semaphore, group: asyncio.TaskGroup
-    ) -> None:
-        begins = await asyncio.shield(self.begins)
-        looked = time.monotonic()
-        while self._next < len(self._statements):
-            one = self._statements[self._next]
-            await asyncio.sleep(max(0.0, begins + one.due - time.monotonic()))
-            await slots.acquire()
-            if self._gives_up(begins):
-                slots.release()
-                return
-            one.first_sent = one.last_sent = time.monotonic()
-            self._awaited[self._next] = one
-            self._next += 1
-            group.create_task(self._publish(client, one, slots))
-            if one.first_sent - looked > _LOOK_AGAIN_S:
-                looked = one.first_sent
-                await self._send_again(client, slots, group)
-
-    def _gives_up(self, begins: float) -> bool:
-        if self.sender.keeps_backlog or time.monotonic() < begins + self.sender.rhythm.until_s:
-            return False
-        self.given_up += len(self._statements) - self._next
-        self._next = len(self._statements)
-        return True
-
-    async def _send_again(
-        self, client: aiomqtt.Client, slots: asyncio.Semaphore, group: asyncio.TaskGroup
-    ) -> None:
-        """What has waited too long for its receipt, or was cut off with an earlier session."""
+    def _hear(self, message: bytes) -> None:
         now = time.monotonic()
-        for one in list(self._awaited.values()):
-            if now - one.last_sent > _SEND_AGAIN_AFTER_S and one.receipt is None:
-                await slots.acquire()
-                one.last_sent = time.monotonic()
-                self.sent_again += 1
-                group.create_task(self._publish(client, one, slots))
-
-    async def _publish(
-        self, client: aiomqtt.Client, one: _Statement, slots: asyncio.Semaphore
-    ) -> None:
-        topic = segment_topic(CARRIER, self.member.device.device)
-        try:
-            await client.publish(topic, one.raw, qos=1)
-            one.taken = True
-        finally:
-            slots.release()
-
-    async def _listen(self, client: aiomqtt.Client) -> None:
-        async for message in client.messages:
-            now = time.monotonic()
-            if not isinstance(message.payload, bytes | bytearray):
-                continue
-            with suppress(StatementRefused):
-                self._take(ack.decode(bytes(message.payload)), now)
-
-    def _take(self, acknowledged: ack.Ack, now: float) -> None:
-        for receipt in acknowledged.receipts:
-            # An earlier load's receipt may come late, and bears another boot.
-            ours = receipt.boot == self._boot
-            one = self._awaited.pop(receipt.seq, None) if ours else None
-            if one is not None:
-                one.receipt, one.index = now, receipt.index
-
-    def _done(self) -> bool:
-        return self._next == len(self._statements) and not self._awaited
+        with suppress(StatementRefused):
+            for receipt in ack.decode(message).receipts:
+                # An earlier load's receipt may come late, and bears another boot.
+                ours = receipt.boot == self._boot
+                one = self._awaited.pop(receipt.seq, None) if ours else None
+                if one is not None:
+                    one.receipt, one.leaf_index = now, receipt.index

@@ -6,8 +6,8 @@ from typing import Any
 from haulproof.bench.load.heard import (
     Heard,
     LiveLoad,
+    backlog_gone_after_s,
     due_between,
-    last_receipt_s,
     receipted_between,
     seconds_to_recover,
 )
@@ -26,7 +26,7 @@ def outcome(load: LiveLoad, quiet: set[int], when: Phases) -> dict[str, Any]:
     during = due_between(calm, when.load_s, when.load_end_s)
     sent = [one for one in load.heard if one.sent_s is not None]
     recovered = seconds_to_recover(calm, when.load_end_s, LATENCY_MAX_S)
-    last = last_receipt_s(load.heard)
+    backlog = backlog_gone_after_s(load.heard, when.load_end_s)
     return {
         "offered_per_s": _per_s(
             len(due_between(load.heard, when.load_s, when.load_end_s)), lasting
@@ -48,7 +48,7 @@ def outcome(load: LiveLoad, quiet: set[int], when: Phases) -> dict[str, Any]:
         "quiet_share": _share(during, when),
         "loud_receipts": sum(one.receipt_s is not None for one in loud),
         "seconds_to_recover": None if recovered is None else round(recovered, 2),
-        "backlog_gone_after_s": None if last is None else round(last - when.load_end_s, 1),
+        "backlog_gone_after_s": None if backlog is None else round(backlog, 1),
     }
 
 
