@@ -6,7 +6,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import psycopg
@@ -22,7 +22,7 @@ from haulproof.bench.load.admission import CARRIER, admit_carrier, admit_devices
 from haulproof.bench.load.fleet import Fleet
 from haulproof.bench.load.upload import publish
 from haulproof.bench.telling import Telling
-from haulproof.bench.usage import cpu_seconds
+from haulproof.bench.usage import cpu_seconds, resident_mb
 from haulproof.demo.processes import Part
 
 WARM_UP_SEGMENTS = 20_000
@@ -56,8 +56,10 @@ class Drained:
     segments: int = 0
     seconds: float = 0
     ack_messages: int = 0
-    cpu_s: dict[str, float] | None = None
+    cpu_s: dict[str, float] = field(default_factory=dict)
     """By part of the exchange, while it was taken."""
+    rss_mb: list[tuple[int, dict[str, float]]] = field(default_factory=list)
+    """Segments so far, and what each part holds: before the first slice and after each."""
 
     @property
     def per_s(self) -> float:
@@ -111,7 +113,8 @@ async def drain(
     ``TimeoutError`` when receipts stop coming. More than a slice is done slice by slice; the time
     in which the next one is published does not count.
     """
-    drained, devices = Drained(cpu_s={}), len(exchange.fleet.members)
+    devices = len(exchange.fleet.members)
+    drained = Drained(rss_mb=[(0, resident_mb(exchange.directory.root))])
     left = max(1, -(-segments // devices))
     while left > 0:
         each = min(left, max(1, _SLICE_SEGMENTS // devices))
@@ -137,8 +140,8 @@ async def _drain_slice(
     drained.segments += count
     drained.ack_messages += watch.receipts.messages - messages
     for part, seconds in cpu_seconds(exchange.directory.root).items():
-        used = seconds - spent.get(part, 0)
-        drained.cpu_s = {**(drained.cpu_s or {}), part: (drained.cpu_s or {}).get(part, 0) + used}
+        drained.cpu_s[part] = drained.cpu_s.get(part, 0) + seconds - spent.get(part, 0)
+    drained.rss_mb.append((drained.segments, resident_mb(exchange.directory.root)))
 
 
 async def warm_up(

@@ -7,6 +7,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import psycopg
+from nats.errors import Error as BrokerError
+
 from exchange.exits import CommandStopped
 from haulproof.bench import intake, latency, overload, record
 from haulproof.bench.report.page import sections
@@ -46,7 +49,10 @@ def main(argv: Sequence[str]) -> int:
     except (PartFailed, CommandStopped) as failed:
         return _refuse(str(failed), EXIT_ENVIRONMENT)
     except TimeoutError as stuck:
-        return _refuse(f"the exchange stood still, see its logs: {stuck}", EXIT_FAILED)
+        return _refuse(f"nothing moved any more, try fewer --devices: {stuck}", EXIT_FAILED)
+    except (OSError, psycopg.Error, BrokerError) as error:
+        sentence = f"broker, database or disk failed the bench, see that they have room: {error}"
+        return _refuse(sentence, EXIT_ENVIRONMENT)
     print(json.dumps(figures) if options.json else _shown(figures))
     return EXIT_DONE
 

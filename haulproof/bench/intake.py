@@ -30,7 +30,7 @@ from haulproof.bench.limits.parts import BarePart, summed
 from haulproof.bench.limits.rows import copied_rows_per_s
 from haulproof.bench.limits.verify import verifications_per_s
 from haulproof.bench.telling import Telling
-from haulproof.bench.usage import resident_mb, servers_alone
+from haulproof.bench.usage import servers_alone
 
 _MARGIN = 1.25
 """More segments than the warm-up's rate would need, so that the run lasts as long as asked."""
@@ -61,8 +61,6 @@ class IntakeBench:
 class _Run:
     warm: Drained
     measured: Drained
-    rss_mb_start: dict[str, float]
-    rss_mb_end: dict[str, float]
 
 
 def run(plan: IntakeBench, telling: Telling) -> dict[str, Any]:
@@ -78,13 +76,10 @@ def run(plan: IntakeBench, telling: Telling) -> dict[str, Any]:
 
 
 async def _measure(exchange: BenchExchange, plan: IntakeBench, telling: Telling) -> _Run:
-    root = exchange.directory.root
     async with broker_watch(exchange.account) as watch:
         warm = await warm_up(exchange, watch, plan.warm_up_segments, telling)
-        held = resident_mb(root)
         wanted = plan.segments or int(warm.per_s * plan.seconds * _MARGIN)
-        measured = await drain(exchange, watch, wanted, telling)
-        return _Run(warm, measured, held, resident_mb(root))
+        return _Run(warm, await drain(exchange, watch, wanted, telling))
 
 
 def _bare_parts(
@@ -145,9 +140,9 @@ def _figures(
         },
         "cpu_us_per_segment": {
             part: round(seconds / measured.segments * 1e6, 1)
-            for part, seconds in sorted((measured.cpu_s or {}).items())
+            for part, seconds in sorted(measured.cpu_s.items())
         },
-        "rss_mb": {"start": done.rss_mb_start, "end": done.rss_mb_end},
+        "rss_mb": [{"segments": segments, **held_mb} for segments, held_mb in measured.rss_mb],
         "intake_workers": exchange.settings.intake_workers,
         "postgresql": exchange.durability(),
     }

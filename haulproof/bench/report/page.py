@@ -130,8 +130,8 @@ def _intake(told: Figures) -> Iterator[str]:
             (
                 part,
                 _number(spent),
-                _number(told["rss_mb"]["start"].get(part)),
-                _number(told["rss_mb"]["end"].get(part)),
+                _number(told["rss_mb"][0].get(part)),
+                _number(told["rss_mb"][-1].get(part)),
             )
             for part, spent in told["cpu_us_per_segment"].items()
         ],

@@ -1,0 +1,36 @@
+import os
+import time
+
+import pytest
+
+from haulproof.bench.load.crew import all_ready, run_together
+
+
+def tell_when(part: int) -> tuple[int, int, float, bool]:
+    begins = all_ready()
+    return part, os.getpid(), begins, time.monotonic() < begins + 60
+
+
+def fail_if_odd(part: int) -> int:
+    if part % 2:
+        raise ValueError(f"part {part} cannot begin")
+    all_ready()
+    return part
+
+
+def test_every_part_has_a_process_and_all_are_told_the_same_moment() -> None:
+    results = run_together(tell_when, [0, 1, 2])
+
+    assert [part for part, *_ in results] == [0, 1, 2]
+    assert len({process for _, process, *_ in results}) == 3
+    assert len({begins for _, _, begins, _ in results}) == 1
+
+
+def test_a_part_that_fails_ends_the_wait_of_the_others_and_is_told() -> None:
+    with pytest.raises(ValueError, match="part 1 cannot begin"):
+        run_together(fail_if_odd, [0, 1, 2])
+
+
+def test_being_ready_outside_of_a_crew_is_a_mistake() -> None:
+    with pytest.raises(RuntimeError, match="belongs to tasks"):
+        all_ready()

@@ -1,0 +1,69 @@
+"""What ``haulproof bench`` refuses before it starts, and what it makes of an earlier run."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from haulproof.bench import cli
+
+RECORD = Path(__file__).parents[2] / "docs" / "benchmarks.json"
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (["intake", "--rate", "5"], "--rate belongs to bench latency"),
+        (["latency", "--segments", "5"], "--segments belongs to bench intake and bench all"),
+        (["overload", "--markdown", "page.md"], "say haulproof bench all"),
+        (["intake", "--from", "run.json"], "say haulproof bench all"),
+        (["intake", "--devices", "1"], "a fleet has 2 to"),
+        (["all", "--markdown", "nowhere/page.md"], "there is no folder nowhere"),
+        (["all", "--from", "nowhere.json"], "cannot be read as an earlier run"),
+    ],
+)
+def test_what_does_not_go_together_is_wrong_usage_in_a_sentence(
+    words: list[str], sentence: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.main(words) == 2
+    assert sentence in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("value", ["0", "-1", "nan", "inf", "many"])
+def test_size_that_measures_nothing_is_wrong_usage(value: str) -> None:
+    with pytest.raises(SystemExit) as ended:
+        cli.main(["intake", "--seconds", value])
+
+    assert ended.value.code == 2
+
+
+def test_document_of_another_form_is_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    other = tmp_path / "other.json"
+    other.write_text('{"format": 0}')
+
+    assert cli.main(["all", "--from", str(other)]) == 2
+    assert "run it again" in capsys.readouterr().err
+
+
+def test_page_is_written_again_from_an_earlier_run(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    written = tmp_path / "benchmarks.md"
+
+    assert cli.main(["all", "--from", str(RECORD), "--markdown", str(written), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out) == json.loads(RECORD.read_text())
+    assert written.read_text() == RECORD.with_suffix(".md").read_text()
+    assert json.loads(written.with_suffix(".json").read_text()) == json.loads(RECORD.read_text())
+
+
+def test_figures_are_shown_as_tables_without_json(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["all", "--from", str(RECORD)]) == 0
+
+    shown = capsys.readouterr().out
+    assert [line for line in shown.splitlines() if line.startswith("## ")] == [
+        "## Intake",
+        "## Latency",
+        "## Overload",
+    ]
