@@ -20,6 +20,7 @@ from haulproof.bench.broker_watch import BrokerAccount, BrokerWatch, broker_acco
 from haulproof.bench.limits.committed import bench_url
 from haulproof.bench.load.admission import CARRIER, admit_carrier, admit_devices
 from haulproof.bench.load.fleet import Fleet
+from haulproof.bench.load.schedule import slices
 from haulproof.bench.load.upload import publish
 from haulproof.bench.telling import Telling
 from haulproof.bench.usage import cpu_seconds, resident_mb
@@ -113,13 +114,9 @@ async def drain(
     ``TimeoutError`` when receipts stop coming. More than a slice is done slice by slice; the time
     in which the next one is published does not count.
     """
-    devices = len(exchange.fleet.members)
     drained = Drained(rss_mb=[(0, resident_mb(exchange.directory.root))])
-    left = max(1, -(-segments // devices))
-    while left > 0:
-        each = min(left, max(1, _SLICE_SEGMENTS // devices))
+    for each in slices(segments, len(exchange.fleet.members), _SLICE_SEGMENTS):
         await _drain_slice(exchange, watch, each, drained, telling)
-        left -= each
     return drained
 
 

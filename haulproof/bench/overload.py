@@ -35,7 +35,7 @@ class OverloadBench:
     devices: int = 500
     seconds: float = 15
     warm_up_segments: int = WARM_UP_SEGMENTS
-    stream_bytes_max: int = 100_000_000
+    stream_bytes_max: int = 30_000_000
     """Small enough for the broker's bound to be reached."""
 
 

@@ -51,6 +51,16 @@ def rhythms(devices: int, rate_per_s: float, from_s: float, until_s: float) -> l
     return [Rhythm(from_s + _phase(n) * period_s, period_s, until_s) for n in range(devices)]
 
 
+def slices(segments: int, devices: int, segments_max: int) -> list[int]:
+    """How many segments each device sends, slice by slice: at least ``segments`` in all.
+
+    A slice has at most ``segments_max`` segments, or one of every device where those are more.
+    """
+    each, each_max = -(-segments // devices), max(1, segments_max // devices)
+    whole, rest = divmod(each, each_max)
+    return [each_max] * whole + [rest] * (rest > 0)
+
+
 def _phase(number: int) -> float:
     """0 to 1, exclusive, by the device's number."""
     drawn = hashlib.sha256(f"phase {number}".encode()).digest()

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from haulproof.bench.load.schedule import Rhythm, rhythms
+from haulproof.bench.load.schedule import Rhythm, rhythms, slices
 
 
 def test_rhythm_ends_before_its_end() -> None:
@@ -57,3 +57,21 @@ def test_a_schedule_is_the_same_each_time() -> None:
 def test_load_of_nobody_or_nothing_is_refused(devices: int, rate: float) -> None:
     with pytest.raises(ValueError, match="needs devices and a rate"):
         rhythms(devices, rate, 0.0, 1.0)
+
+
+@given(
+    segments=st.integers(min_value=1, max_value=2_000_000),
+    devices=st.integers(min_value=1, max_value=10_000),
+    segments_max=st.integers(min_value=10_000, max_value=200_000),
+)
+def test_slices_hold_what_was_asked_for_and_none_is_too_large(
+    segments: int, devices: int, segments_max: int
+) -> None:
+    sent = [each * devices for each in slices(segments, devices, segments_max)]
+
+    assert segments <= sum(sent) < segments + devices
+    assert 0 < min(sent) <= max(sent) <= segments_max
+
+
+def test_fleet_larger_than_a_slice_sends_one_segment_each() -> None:
+    assert slices(30, devices=10, segments_max=5) == [1, 1, 1]
