@@ -93,9 +93,9 @@ def _start(
     up = stack.enter_context(Part(words, party / "up.log"))
     origin = str(up.announced(timeout_s=120)["log_origin"])
     signer, credentials = admit_carrier(directory.root, party)
-    telling.step(f"admitting {devices} devices")
     made = make_devices(CARRIER, devices)
-    enrolled = admit_devices(made, signer, credentials, origin)
+    with telling.counting(f"admitting {devices} devices", devices) as told:
+        enrolled = admit_devices(made, signer, credentials, origin, told)
     return BenchExchange(
         folder=folder,
         directory=directory,

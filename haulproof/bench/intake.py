@@ -92,22 +92,22 @@ def _bare_parts(
     checked = [
         (keys[device], raw) for device, raw in zip(committed.devices, committed.raws, strict=True)
     ]
-    telling.step("verifying the same bytes, bare")
-    verify = BarePart(verifications_per_s(checked, cores, seconds), cores)
-    telling.step("pulling the same messages from the broker, bare")
-    hop = BarePart(hops_per_s(exchange.account, committed.raws, batch, cores), cores)
-    telling.step("copying the same rows, bare")
-    copy = BarePart(copied_rows_per_s(url, committed, batch, cores, seconds), cores)
-    telling.step("appending the same leaves, bare")
-    leaf = BarePart(appended_leaves_per_s(url, committed.leaves, batch, seconds), 1)
+    with telling.lasting("verifying the same bytes, bare", seconds):
+        verify = BarePart(verifications_per_s(checked, cores, seconds), cores)
+    with telling.lasting("pulling the same messages from the broker, bare", seconds):
+        hop = BarePart(hops_per_s(exchange.account, committed.raws, batch, cores), cores)
+    with telling.lasting("copying the same rows, bare", seconds):
+        copy = BarePart(copied_rows_per_s(url, committed, batch, cores, seconds), cores)
+    with telling.lasting("appending the same leaves, bare", seconds):
+        leaf = BarePart(appended_leaves_per_s(url, committed.leaves, batch, seconds), 1)
     return {"verify": verify, "broker_hop": hop, "copy": copy, "leaf": leaf}
 
 
 def _plain(exchange: BenchExchange, plan: IntakeBench, telling: Telling) -> float:
-    telling.step("a plain consumer: JSON, and an INSERT for each sample")
+    sentence = "a plain consumer: JSON, and an INSERT for each sample"
     count = max(1, int(plan.part_s * _PLAIN_PER_S))
     messages = plain_consumer.plain_messages(exchange.fleet.blocks, count, _PLAIN_T0_S)
-    with bare_broker(exchange.folder / "bare") as port:
+    with telling.lasting(sentence, plan.part_s), bare_broker(exchange.folder / "bare") as port:
         return plain_consumer.segments_per_s(port, exchange.database_url, messages, plan.part_s)
 
 

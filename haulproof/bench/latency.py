@@ -48,8 +48,9 @@ def run(plan: LatencyBench, telling: Telling) -> dict[str, Any]:
     with bench_exchange(plan.devices, plan.stream_bytes_max, telling) as exchange:
         capacity = asyncio.run(capacity_per_s(exchange, plan.warm_up_segments, telling))
         rate = plan.rate_per_s or capacity / 2
-        telling.step(f"sending {rate:.0f} segments/s for {plan.seconds:.0f} s")
-        load = send_live(exchange.fleet, _senders(plan, rate), QUIET_S)
+        sentence = f"sending {rate:.0f} segments/s for {plan.seconds:g} s"
+        with telling.lasting(sentence, _SETTLING_S + plan.seconds):
+            load = send_live(exchange.fleet, _senders(plan, rate), QUIET_S)
         with servers_alone(exchange.directory.root):
             limits = _limits(exchange, telling)
         return _figures(exchange, plan, load, limits, rate=rate, capacity=capacity)

@@ -57,8 +57,9 @@ def run(plan: OverloadBench, telling: Telling) -> dict[str, Any]:
             "stream_bytes_max": plan.stream_bytes_max,
         }
         for name, senders in loads.items():
-            telling.step(f"the load {name}: {plan.seconds:.0f} s of {FACTOR:.0f} times capacity")
-            figures[name] = asyncio.run(_measure(exchange, senders, when))
+            sentence = f"the load {name}: {plan.seconds:g} s of {FACTOR:g} times the capacity"
+            with telling.lasting(sentence, when.end_s):
+                figures[name] = asyncio.run(_measure(exchange, senders, when))
         return figures
 
 

@@ -1,5 +1,7 @@
 """What a bench says while it runs, on stderr: a sentence for each step, and a bar on a terminal."""
 
+import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
@@ -8,6 +10,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 Step = Callable[[int], None]
 """Hears how many are done so far."""
+
+_MOVE_EACH_S = 0.25
 
 
 class Telling:
@@ -22,14 +26,37 @@ class Telling:
 
     @contextmanager
     def counting(self, sentence: str, total: int) -> Iterator[Step]:
-        """A step with a bar."""
+        """A step of ``total`` equal things."""
         self.step(sentence)
         if not self._console.is_terminal:
             yield lambda done: None
             return
-        columns = (BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-        with Progress(
-            TextColumn("   "), *columns, console=self._console, transient=True
-        ) as progress:
+        columns = (TextColumn("   "), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+        with Progress(*columns, console=self._console, transient=True) as progress:
             task = progress.add_task("", total=total)
             yield lambda done: progress.update(task, completed=done)
+
+    @contextmanager
+    def lasting(self, sentence: str, seconds: float) -> Iterator[None]:
+        """A step that takes about so long: the bar moves with the clock."""
+        self.step(sentence)
+        if not self._console.is_terminal:
+            yield
+            return
+        over = threading.Event()
+        columns = (TextColumn("   "), BarColumn(), TimeRemainingColumn())
+        with Progress(*columns, console=self._console, transient=True) as progress:
+            task = progress.add_task("", total=seconds)
+            started = time.monotonic()
+
+            def move() -> None:
+                while not over.wait(_MOVE_EACH_S):
+                    progress.update(task, completed=min(seconds, time.monotonic() - started))
+
+            mover = threading.Thread(target=move, daemon=True)
+            mover.start()
+            try:
+                yield
+            finally:
+                over.set()
+                mover.join()

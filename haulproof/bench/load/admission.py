@@ -2,9 +2,10 @@
 
 import json
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 
 from exchange.commands.credentials import Credentials, read_credentials
@@ -48,13 +49,25 @@ def admit_carrier(exchange: Path, party: Path) -> tuple[Signer, Credentials]:
 
 
 def admit_devices(
-    devices: Sequence[FleetDevice], signer: Signer, credentials: Credentials, origin: str
+    devices: Sequence[FleetDevice],
+    signer: Signer,
+    credentials: Credentials,
+    origin: str,
+    tell: Callable[[int], None],
 ) -> list[Enrolled]:
-    """Admit each device and bind it to its vehicle; their places at the broker, in order."""
+    """Admit each device and bind it to its vehicle; their places at the broker, in order.
+
+    ``tell`` hears how many are admitted so far.
+    """
+    admitted = count(1)
 
     def admit(part: Sequence[FleetDevice]) -> list[Enrolled]:
+        places = []
         with Api(credentials) as api:
-            return [_admit(api, device, signer, origin) for device in part]
+            for device in part:
+                places.append(_admit(api, device, signer, origin))
+                tell(next(admitted))
+        return places
 
     size = -(-len(devices) // _AT_ONCE)
     parts = [devices[start : start + size] for start in range(0, len(devices), size)]
