@@ -1,12 +1,12 @@
 """An exchange of a bench's own, started as ``haulproof up`` starts it, with an admitted fleet."""
 
-import asyncio
 import shutil
 import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import psycopg
@@ -19,6 +19,7 @@ from firmware_sim.fleet import make_devices
 from haulproof.bench.broker_watch import BrokerAccount, BrokerWatch, broker_account, broker_watch
 from haulproof.bench.limits.committed import bench_url
 from haulproof.bench.load.admission import CARRIER, admit_carrier, admit_devices
+from haulproof.bench.load.crew import aside
 from haulproof.bench.load.fleet import Fleet
 from haulproof.bench.load.schedule import slices
 from haulproof.bench.load.upload import publish
@@ -125,7 +126,7 @@ async def _drain_slice(
 ) -> None:
     await watch.hold_intake()
     telling.step(f"signing and publishing {each * len(exchange.fleet.members)} segments")
-    await asyncio.to_thread(publish, exchange.fleet, each)
+    await aside(partial(publish, exchange.fleet, each))
     count, before = await watch.held(), watch.receipts.total
     messages = watch.receipts.messages
     spent = cpu_seconds(exchange.directory.root)

@@ -3,7 +3,8 @@
 import argparse
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -14,12 +15,16 @@ from exchange.exits import CommandStopped
 from haulproof.bench import intake, latency, overload, record
 from haulproof.bench.report.page import sections
 from haulproof.bench.telling import Telling
-from haulproof.demo.processes import PartFailed
+from haulproof.demo.processes import PartFailed, end_in_order_when_told
+from haulproof.parser import Parser
 
 EXIT_DONE, EXIT_FAILED, EXIT_USAGE, EXIT_ENVIRONMENT = 0, 1, 2, 3
 
 _NAMES = ("intake", "latency", "overload", "all")
-_FLEET_MAX = 10_000
+_DEVICES = 2, 10_000
+_SECONDS = 0.1, 3_600
+_RATE_PER_S = 0.1, 100_000
+_SEGMENTS = 1, 100_000_000
 
 _EXAMPLES = """\
 examples:
@@ -32,19 +37,21 @@ examples:
   haulproof bench all --from docs/benchmarks.json --markdown docs/benchmarks.md"""
 
 
-class _WrongUsage(Exception):
-    """What was asked for does not go together; the text says what does."""
+class _NoRecord(Exception):
+    """A file that is no earlier run; the text says what to do."""
 
 
 def main(argv: Sequence[str]) -> int:
     """Run one benchmark, or all of them."""
-    options = _parser().parse_args(argv)
+    parser = _parser()
+    options = parser.parse_args(argv)
+    _check(options, parser)
+    end_in_order_when_told()
     try:
-        _check(options)
         figures = _figures(options, Telling())
         if options.markdown is not None:
             record.write_page(figures, options.markdown)
-    except _WrongUsage as wrong:
+    except _NoRecord as wrong:
         return _refuse(str(wrong), EXIT_USAGE)
     except (PartFailed, CommandStopped) as failed:
         return _refuse(str(failed), EXIT_ENVIRONMENT)
@@ -73,26 +80,24 @@ def _figures(options: argparse.Namespace, telling: Telling) -> dict[str, Any]:
     return record.run(record.Record(**given), telling)
 
 
-def _check(options: argparse.Namespace) -> None:
+def _check(options: argparse.Namespace, parser: Parser) -> None:
     if options.rate is not None and options.name != "latency":
-        raise _WrongUsage("--rate belongs to bench latency: leave it out")
+        parser.error("--rate belongs to bench latency")
     if options.segments is not None and options.name not in ("intake", "all"):
-        raise _WrongUsage("--segments belongs to bench intake and bench all: leave it out")
+        parser.error("--segments belongs to bench intake and bench all")
     if (options.markdown or options.earlier) and options.name != "all":
-        raise _WrongUsage("--markdown and --from belong to bench all: say haulproof bench all")
-    if options.devices is not None and not 2 <= options.devices <= _FLEET_MAX:
-        raise _WrongUsage(f"a fleet has 2 to {_FLEET_MAX} devices: change --devices")
+        parser.error("--markdown and --from belong to bench all")
     if options.markdown is not None and not options.markdown.parent.is_dir():
-        raise _WrongUsage(f"there is no folder {options.markdown.parent}: make it first")
+        parser.error(f"there is no folder {options.markdown.parent}")
 
 
 def _read(path: Path) -> dict[str, Any]:
     try:
         document = json.loads(path.read_text())
     except (OSError, ValueError) as error:
-        raise _WrongUsage(f"{path} cannot be read as an earlier run: {error}") from None
+        raise _NoRecord(f"{path} cannot be read as an earlier run: {error}") from None
     if not isinstance(document, dict) or document.get("format") != record.FORMAT:
-        raise _WrongUsage(f"{path} is no run of this version's bench all: run it again")
+        raise _NoRecord(f"{path} is no run of this version's bench all: run it again")
     return document
 
 
@@ -106,27 +111,24 @@ def _refuse(sentence: str, code: int) -> int:
     return code
 
 
-def _above_zero(text: str) -> float:
-    value = float(text)
-    if not 0 < value < float("inf"):
-        raise argparse.ArgumentTypeError("must be above zero")
-    return value
+def _number(kind: Callable[[str], float], least: float, most: float) -> Callable[[str], Any]:
+    """A reader of numbers from ``least`` to ``most``, both included."""
+
+    def read(text: str) -> float:
+        with suppress(ValueError):
+            if least <= (number := kind(text)) <= most:
+                return number
+        raise argparse.ArgumentTypeError(f"a number from {least:g} to {most:,g}, not {text}")
+
+    return read
 
 
-def _count(text: str) -> int:
-    value = int(text)
-    if value < 1:
-        raise argparse.ArgumentTypeError("must be at least 1")
-    return value
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="haulproof bench",
-        description="Every figure in the docs comes from here. Each bench starts an exchange of "
-        "its own in a temporary folder and removes it again.",
-        epilog=_EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+def _parser() -> Parser:
+    parser = Parser(
+        "haulproof bench",
+        "Every figure in the docs comes from here. Each bench starts an exchange of its own in a "
+        "temporary folder and removes it again.",
+        _EXAMPLES,
     )
     parser.add_argument(
         "name",
@@ -136,15 +138,23 @@ def _parser() -> argparse.ArgumentParser:
         help="intake: segments per second; latency: from sending to the receipt; overload: three "
         "times the capacity; all: each of them",
     )
-    parser.add_argument("--devices", type=_count, help="devices in the fleet")
-    parser.add_argument("--seconds", type=_above_zero, help="how long the load should last")
+    parser.add_argument("--devices", type=_number(int, *_DEVICES), help="devices in the fleet")
     parser.add_argument(
-        "--segments", type=_count, help="intake: so many segments, however long they take"
+        "--seconds", type=_number(float, *_SECONDS), help="how long the load should last"
     )
     parser.add_argument(
-        "--rate", type=_above_zero, help="latency: segments per second (default: half of capacity)"
+        "--segments",
+        type=_number(int, *_SEGMENTS),
+        help="intake: so many segments, however long they take",
     )
-    parser.add_argument("--warm-up", type=_count, help="segments before anything is measured")
+    parser.add_argument(
+        "--rate",
+        type=_number(float, *_RATE_PER_S),
+        help="latency: segments per second (default: half of capacity)",
+    )
+    parser.add_argument(
+        "--warm-up", type=_number(int, *_SEGMENTS), help="segments before anything is measured"
+    )
     parser.add_argument("--json", action="store_true", help="one JSON object")
     parser.add_argument(
         "--markdown", type=Path, metavar="FILE", help="all: write the page, and FILE's .json"

@@ -78,8 +78,13 @@ def run(plan: IntakeBench, telling: Telling) -> dict[str, Any]:
 async def _measure(exchange: BenchExchange, plan: IntakeBench, telling: Telling) -> _Run:
     async with broker_watch(exchange.account) as watch:
         warm = await warm_up(exchange, watch, plan.warm_up_segments, telling)
-        wanted = plan.segments or int(warm.per_s * plan.seconds * _MARGIN)
-        return _Run(warm, await drain(exchange, watch, wanted, telling))
+        if plan.segments is not None:
+            return _Run(warm, await drain(exchange, watch, plan.segments, telling))
+        measured = warm
+        while measured is warm or measured.seconds < plan.seconds:
+            wanted = int(measured.per_s * plan.seconds * _MARGIN)
+            measured = await drain(exchange, watch, wanted, telling)
+        return _Run(warm, measured)
 
 
 def _bare_parts(

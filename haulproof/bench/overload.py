@@ -9,6 +9,7 @@ steady pace before, during and after, and theirs are the latencies.
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from haulproof.bench.bench_exchange import (
@@ -19,6 +20,7 @@ from haulproof.bench.bench_exchange import (
 )
 from haulproof.bench.broker_watch import StreamPeak, broker_watch
 from haulproof.bench.limits.committed import without_leaf
+from haulproof.bench.load.crew import aside
 from haulproof.bench.load.live import send_live
 from haulproof.bench.load.overloads import FACTOR, Phases, fleet_load, noisy_load, phases
 from haulproof.bench.load.schedule import Sender
@@ -69,7 +71,7 @@ async def _measure(
     peak = StreamPeak()
     async with broker_watch(exchange.account) as watch:
         watching = asyncio.create_task(watch.watch_stream(peak))
-        load = await asyncio.to_thread(send_live, exchange.fleet, senders, _PATIENCE_S)
+        load = await aside(partial(send_live, exchange.fleet, senders, _PATIENCE_S))
         watching.cancel()
     quiet = {sender.device for sender in senders if sender.rhythm.until_s > when.load_end_s}
     lost = await asyncio.to_thread(without_leaf, exchange.database_url, load.heard)

@@ -12,10 +12,12 @@ Step = Callable[[int], None]
 """Hears how many are done so far."""
 
 _MOVE_EACH_S = 0.25
+_SAY_EACH_S = 10.0
 
 
 class Telling:
-    """Sentences and bars; without a terminal, the sentences alone."""
+    """Sentences and bars; without a terminal, sentences alone, one every ten seconds at least
+    of what is counted."""
 
     def __init__(self) -> None:
         self._console = Console(stderr=True, highlight=False, soft_wrap=True)
@@ -29,12 +31,23 @@ class Telling:
         """A step of ``total`` equal things."""
         self.step(sentence)
         if not self._console.is_terminal:
-            yield lambda done: None
+            yield self._now_and_then(total)
             return
         columns = (TextColumn("   "), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
         with Progress(*columns, console=self._console, transient=True) as progress:
             task = progress.add_task("", total=total)
             yield lambda done: progress.update(task, completed=done)
+
+    def _now_and_then(self, total: int) -> Step:
+        next_s = time.monotonic() + _SAY_EACH_S
+
+        def tell(done: int) -> None:
+            nonlocal next_s
+            if time.monotonic() >= next_s:
+                next_s = time.monotonic() + _SAY_EACH_S
+                self.step(f"{done} of {total}")
+
+        return tell
 
     @contextmanager
     def lasting(self, sentence: str, seconds: float) -> Iterator[None]:

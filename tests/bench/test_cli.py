@@ -15,26 +15,40 @@ RECORD = Path(__file__).parents[2] / "docs" / "benchmarks.json"
     [
         (["intake", "--rate", "5"], "--rate belongs to bench latency"),
         (["latency", "--segments", "5"], "--segments belongs to bench intake and bench all"),
-        (["overload", "--markdown", "page.md"], "say haulproof bench all"),
-        (["intake", "--from", "run.json"], "say haulproof bench all"),
-        (["intake", "--devices", "1"], "a fleet has 2 to"),
+        (["overload", "--markdown", "page.md"], "--markdown and --from belong to bench all"),
+        (["intake", "--from", "run.json"], "--markdown and --from belong to bench all"),
+        (["intake", "--devices", "1"], "a number from 2 to 10,000, not 1"),
+        (["intake", "--devices", "many"], "a number from 2 to 10,000, not many"),
+        (["disk"], "invalid choice"),
         (["all", "--markdown", "nowhere/page.md"], "there is no folder nowhere"),
-        (["all", "--from", "nowhere.json"], "cannot be read as an earlier run"),
     ],
 )
 def test_what_does_not_go_together_is_wrong_usage_in_a_sentence(
     words: list[str], sentence: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert cli.main(words) == 2
-    assert sentence in capsys.readouterr().err
+    with pytest.raises(SystemExit) as ended:
+        cli.main(words)
+
+    said = capsys.readouterr().err
+    assert ended.value.code == 2
+    assert said.startswith("haulproof bench: ")
+    assert said.count("\n") == 1
+    assert sentence in said
 
 
-@pytest.mark.parametrize("value", ["0", "-1", "nan", "inf", "many"])
+@pytest.mark.parametrize("value", ["0", "-1", "nan", "inf", "4000", "long"])
 def test_size_that_measures_nothing_is_wrong_usage(value: str) -> None:
     with pytest.raises(SystemExit) as ended:
         cli.main(["intake", "--seconds", value])
 
     assert ended.value.code == 2
+
+
+def test_earlier_run_that_is_not_there_is_wrong_usage(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.main(["all", "--from", str(tmp_path / "nowhere.json")]) == 2
+    assert "cannot be read as an earlier run" in capsys.readouterr().err
 
 
 def test_document_of_another_form_is_refused(

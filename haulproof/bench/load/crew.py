@@ -4,10 +4,11 @@ A task does what needs no clock (connecting, signing, reading), calls ``all_read
 when to begin. That moment is CLOCK_MONOTONIC, which the processes of a machine share.
 """
 
+import asyncio
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_EXCEPTION, ProcessPoolExecutor, wait
-from multiprocessing import get_context
+from multiprocessing import active_children, get_context
 from multiprocessing.sharedctypes import Synchronized
 from multiprocessing.synchronize import Barrier
 from typing import TypeVar
@@ -25,7 +26,7 @@ def run_together(task: Callable[[Part], Result], parts: Sequence[Part]) -> list[
     """One process for each part; the results in the order of the parts.
 
     ``task`` calls ``all_ready`` exactly once. What one task raises is raised here, and ends the
-    wait of the others.
+    other processes.
     """
     context = get_context("spawn")
     barrier = context.Barrier(len(parts))
@@ -33,13 +34,23 @@ def run_together(task: Callable[[Part], Result], parts: Sequence[Part]) -> list[
     with ProcessPoolExecutor(
         len(parts), mp_context=context, initializer=_enter, initargs=(barrier, begins)
     ) as pool:
-        running = [pool.submit(task, part) for part in parts]
-        ended, _ = wait(running, return_when=FIRST_EXCEPTION)
-        for one in ended:
-            if (error := one.exception()) is not None:
-                barrier.abort()
-                raise error
-        return [one.result() for one in running]
+        try:
+            running = [pool.submit(task, part) for part in parts]
+            ended, _ = wait(running, return_when=FIRST_EXCEPTION)
+            failed = [one for one in running if one in ended and one.exception() is not None]
+            return [one.result() for one in [*failed, *running]]
+        except BaseException:
+            _end_crews()
+            raise
+
+
+async def aside(run: Callable[[], Result]) -> Result:
+    """Await what runs a crew, beside a loop; being cancelled ends the crew's processes."""
+    try:
+        return await asyncio.to_thread(run)
+    except asyncio.CancelledError:
+        _end_crews()
+        raise
 
 
 def all_ready() -> float:
@@ -51,6 +62,11 @@ def all_ready() -> float:
         begins.value = time.monotonic() + _LEAD_S
     barrier.wait(_READY_S)
     return begins.value
+
+
+def _end_crews() -> None:
+    for child in active_children():
+        child.terminate()
 
 
 def _enter(barrier: Barrier, begins: "Synchronized[float]") -> None:

@@ -22,7 +22,9 @@ from schemas.wire.topics import ack_topic, segment_topic
 _CONNECTING_AT_ONCE = 16
 _CONNECT_S = 60.0
 _CONNECT_AGAIN_S = 0.5
-_KEEP_ALIVE_EACH_S = 1.0
+_KEEP_ALIVE_S = 600
+"""Connected devices are not turned while others of the crew still sign."""
+_LOOK_AFTER_EACH_S = 1.0
 _TURN_S = 0.1
 _READ, _WRITE = selectors.EVENT_READ, selectors.EVENT_WRITE
 
@@ -54,7 +56,7 @@ class Link:
 
     def connect(self) -> None:
         """Open the connection; ``up`` once the broker has let it in."""
-        self.client.connect(*self._where)
+        self.client.connect(*self._where, keepalive=_KEEP_ALIVE_S)
 
     def publish(self, raw: bytes) -> None:
         """Send by QoS 1, as soon as the connection takes it."""
@@ -94,7 +96,7 @@ class Links:
         self._selector = selectors.DefaultSelector()
         self._watched: dict[Link, int] = {}
         self._again: dict[Link, float] = {}
-        self._kept_alive = 0.0
+        self._looked_after = 0.0
 
     def connect(self, links: Iterable[Link]) -> None:
         """Connect all; ``TimeoutError`` with the broker's reason when one is not let in."""
@@ -119,7 +121,7 @@ class Links:
                 self._read(link)
                 heard.append(link)
             self._write(link)
-        self._keep_alive()
+        self._look_after()
         return heard
 
     def publish(self, link: Link, raw: bytes) -> None:
@@ -172,11 +174,11 @@ class Links:
         if self._watched.pop(link, None) is not None:
             self._selector.unregister(cast(ssl.SSLSocket, held))
 
-    def _keep_alive(self) -> None:
+    def _look_after(self) -> None:
         now = time.monotonic()
-        if now - self._kept_alive < _KEEP_ALIVE_EACH_S:
+        if now - self._looked_after < _LOOK_AFTER_EACH_S:
             return
-        self._kept_alive = now
+        self._looked_after = now
         for link in self._links:
             if link not in self._again:
                 link.client.loop_misc()
