@@ -24,6 +24,7 @@ from schemas.wire import ack
 _SEND_AGAIN_AFTER_S = 30.0
 _LOOK_AGAIN_S = 0.5
 _TURN_S = 0.05
+_BEFORE_ALL_S = -1.0
 _AT_ONCE = 32
 """Publishes of a device before the others have their turn."""
 
@@ -79,7 +80,7 @@ class _Round:
         last = max(device.sender.rhythm.until_s for device in self._devices)
         over = self._begins + last + patience_s
         for number in range(len(self._devices)):
-            self._wait_for(number)
+            self._wait_for(number, _BEFORE_ALL_S)
         while (now := time.monotonic()) < over:
             self._send_due(now)
             heard = self._links.turn(self._until_next(time.monotonic()))
@@ -101,11 +102,10 @@ class _Round:
         while self._due and self._due[0][0] <= now:
             _, number = heapq.heappop(self._due)
             self._devices[number].send(now - self._begins)
-            self._wait_for(number)
+            self._wait_for(number, now - self._begins)
 
-    def _wait_for(self, number: int) -> None:
+    def _wait_for(self, number: int, after_s: float) -> None:
         """For the device's next time; what is due already waits for room, not for the clock."""
-        after_s = time.monotonic() - self._begins
         due_s = self._devices[number].next_due_s(after_s)
         if due_s is not None:
             heapq.heappush(self._due, (self._begins + due_s, number))
