@@ -5,10 +5,12 @@ when to begin. That moment is CLOCK_MONOTONIC, which the processes of a machine 
 """
 
 import asyncio
+import os
+import threading
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_EXCEPTION, ProcessPoolExecutor, wait
-from multiprocessing import active_children, get_context
+from multiprocessing import active_children, get_context, parent_process
 from multiprocessing.sharedctypes import Synchronized
 from multiprocessing.synchronize import Barrier
 from typing import TypeVar
@@ -72,3 +74,12 @@ def _end_crews() -> None:
 def _enter(barrier: Barrier, begins: "Synchronized[float]") -> None:
     global _gate
     _gate = barrier, begins
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    """A bench that was killed can't end its crew any more."""
+    parent = parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
