@@ -6,6 +6,7 @@ empty whenever a connection ends, since a fresh client is made for every session
 
 import asyncio
 import logging
+import socket
 import ssl
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
@@ -115,6 +116,8 @@ class Uplink:
             tls_context=self._context,
             max_queued_incoming_messages=_INCOMING_MAX,
             max_inflight_messages=_PUBLISH_AT_ONCE,
+            # A small packet that waits for the one before it costs a receipt some 90 ms.
+            socket_options=[(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)],
         )
 
     async def _subscribe(self, client: aiomqtt.Client) -> None:
