@@ -4,6 +4,7 @@ import asyncio
 import collections
 import contextlib
 import signal
+import ssl
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ from nats.aio.client import Client
 from nats.aio.msg import Msg
 from psycopg_pool import ConnectionPool
 
+from exchange.broker_address import nats_tls
 from exchange.broker_decision import (
     Asked,
     Cause,
@@ -123,7 +125,8 @@ def run(settings: Settings) -> int:
         issuer, passwords = NkeyIssuer(held["issuer_seed"]), DatabasePasswords(connections)
         responder = Responder(issuer, passwords, lambda: int(time.time()))
         credentials = (held["callout_user"], held["callout_password"])
-        asyncio.run(_serve_until_sigterm(settings.nats_url, credentials, responder))
+        tls = nats_tls(settings.nats_url, settings.nats_ca_file)
+        asyncio.run(_serve_until_sigterm(settings.nats_url, credentials, responder, tls))
     return 0
 
 
@@ -133,6 +136,7 @@ async def serve(
     responder: Responder,
     ready: Callable[[], None],
     stopping: asyncio.Event,
+    tls: ssl.SSLContext | None = None,
 ) -> None:
     """Connect as the callout's user and answer, at most ``AT_ONCE`` at a time, until told."""
     slots = asyncio.Semaphore(AT_ONCE)
@@ -152,7 +156,7 @@ async def serve(
         working.add(task)
         task.add_done_callback(working.discard)
 
-    client = await _connect(url, *credentials)
+    client = await _connect(url, *credentials, tls)
     try:
         await client.subscribe(SUBJECT, queue=QUEUE, cb=take)
         await client.flush()
@@ -163,14 +167,14 @@ async def serve(
 
 
 async def _serve_until_sigterm(
-    url: str, credentials: tuple[str, str], responder: Responder
+    url: str, credentials: tuple[str, str], responder: Responder, tls: ssl.SSLContext | None
 ) -> None:
     stopping = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stopping.set)
-    await serve(url, credentials, responder, tell_ready, stopping)
+    await serve(url, credentials, responder, tell_ready, stopping, tls)
 
 
-async def _connect(url: str, user: str, password: str) -> Client:
+async def _connect(url: str, user: str, password: str, tls: ssl.SSLContext | None) -> Client:
     async def complain(error: Exception) -> None:
         log.warning("broker", error=type(error).__name__)
 
@@ -178,6 +182,7 @@ async def _connect(url: str, user: str, password: str) -> Client:
         url,
         user=user,
         password=password,
+        tls=tls,
         name="broker-auth",
         max_reconnect_attempts=-1,
         reconnect_time_wait=1,

@@ -61,7 +61,7 @@ def _hosts(settings: Settings) -> dict[str, str]:
     """Where each is listened on; the broker's are left out when it is not ours."""
     api = {"api": settings.api_host}
     embedded = {"mqtt": settings.mqtt_host, "nats": "127.0.0.1"}
-    return api if settings.nats_url else api | embedded
+    return api if settings.nats_url or settings.mqtt_url else api | embedded
 
 
 def _bind(name: str, host: str, port: int) -> socket.socket:

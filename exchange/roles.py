@@ -17,6 +17,7 @@ from exchange.settings import Settings
 MODULES = {
     "broker-auth": "exchange.broker_auth",
     "signer": "exchange.transparency.signer",
+    "feed": "exchange.intake.feed_process",
     "intake": "exchange.intake.process",
     "derive": "exchange.trips.process",
     "api": "exchange.api.process",
@@ -123,7 +124,9 @@ def role_names(settings: Settings) -> list[tuple[str, str]]:
     """(name, role) of every process that these settings ask for, in the order of start."""
     names = []
     for role in MODULES:
-        if role == "broker-auth" and settings.nats_url:
+        if role == "broker-auth" and not settings.answers_callout:
+            continue
+        if role == "feed" and not settings.mqtt_url:
             continue
         if role == "intake":
             names += [(f"intake-{n + 1}", role) for n in range(settings.intake_workers)]

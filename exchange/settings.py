@@ -2,9 +2,9 @@
 
 import tomllib
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 
-from pydantic import AfterValidator, Field, ValidationError
+from pydantic import AfterValidator, Field, ValidationError, model_validator
 from pydantic_settings import (
     BaseSettings,
     InitSettingsSource,
@@ -12,6 +12,7 @@ from pydantic_settings import (
     SettingsConfigDict,
 )
 
+from exchange.broker_address import mqtt_address, nats_address
 from exchange.exits import EnvironmentUnfit, WrongUsage
 from schemas.names import is_name
 
@@ -35,7 +36,21 @@ def _origin(origin: str) -> str:
     return origin
 
 
+def _mqtt_url(url: str) -> str:
+    if url:
+        mqtt_address(url)
+    return url
+
+
+def _nats_url(url: str) -> str:
+    if url:
+        nats_address(url)
+    return url
+
+
 Origin = Annotated[str, AfterValidator(_origin)]
+MqttUrl = Annotated[str, AfterValidator(_mqtt_url)]
+NatsUrl = Annotated[str, AfterValidator(_nats_url)]
 Port = Annotated[int, Field(ge=0, le=65535)]
 OrganisationName = Annotated[str, AfterValidator(_organisation_name)]
 
@@ -56,10 +71,26 @@ class Settings(BaseSettings):
 
     database_url: str = Field(default="", repr=False)
     """libpq URL of the runtime role; empty: the embedded PostgreSQL."""
-    nats_url: str = ""
-    """``nats://`` or ``tls://`` URL of the exchange's own account; empty: the embedded NATS."""
+    database_migration_url: str = Field(default="", repr=False)
+    """libpq URL of the role that owns the schema and grants; empty: ``database_url``'s does."""
+
+    nats_url: NatsUrl = ""
+    """``nats://`` or ``tls://`` URL of a NATS; empty, as ``mqtt_url``: the embedded NATS."""
     nats_user: str = ""
     nats_password: str = Field(default="", repr=False)
+    nats_ca_file: Path | None = None
+    """Authorities for ``tls://``; none: the system's."""
+    nats_callout: bool = False
+    """We answer this NATS's auth callout, as the users that ``broker config`` puts in its file."""
+
+    mqtt_url: MqttUrl = ""
+    """``mqtts://`` URL of any MQTT 3.1.1 broker (``mqtt://`` on loopback), instead of NATS."""
+    mqtt_user: str = "exchange"
+    mqtt_password: str = Field(default="", repr=False)
+    mqtt_ca_file: Path | None = None
+    """The authority that a broker of yours is known by, also to agents; none: the directory's."""
+    agents_url: MqttUrl = ""
+    """``mqtts://`` URL that agents are told, where the broker is yours and theirs differs."""
 
     api_host: str = "127.0.0.1"
     api_port: Port = 0
@@ -82,9 +113,20 @@ class Settings(BaseSettings):
     """Most bytes that the broker keeps for intake; beyond it the broker refuses new messages."""
 
     @property
-    def mqtt_address(self) -> str:
-        """The host that agents are told."""
-        return self.public_host or self.mqtt_host
+    def answers_callout(self) -> bool:
+        """Whether a process of ours tells the broker who a device is."""
+        return not self.mqtt_url and (not self.nats_url or self.nats_callout)
+
+    @property
+    def migration_url(self) -> str:
+        """libpq URL of the role that owns the schema."""
+        return self.database_migration_url or self.database_url
+
+    @model_validator(mode="after")
+    def _one_broker(self) -> Self:
+        if self.nats_url and self.mqtt_url:
+            raise ValueError("nats_url and mqtt_url name two brokers: remove one of them")
+        return self
 
     @property
     def api_address(self) -> str:
@@ -149,4 +191,6 @@ def _sentence(error: ValidationError) -> str:
     name = ".".join(str(part) for part in first["loc"])
     if first["type"] == "extra_forbidden":
         return f"there is no setting {name}: remove it from the settings file"
+    if not name:
+        return str(first["msg"]).removeprefix("Value error, ")
     return f"the setting {name} is wrong: {first['msg'].removeprefix('Value error, ')}"

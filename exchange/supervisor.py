@@ -20,11 +20,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from types import FrameType
 from typing import Protocol
-from urllib.parse import urlsplit
 
 import psycopg
 from psycopg import conninfo
 
+from exchange.broker_address import mqtt_address, nats_address
 from exchange.directory import Directory, claim_directory, open_directory, renew_certificates
 from exchange.directory_lock import locked
 from exchange.embedded.addresses import completed
@@ -125,7 +125,7 @@ class Supervisor:
         end_left_behind_nats(directory)
         ports = keep_ports(self._settings, directory)
         self._start_database(directory)
-        if not self._settings.nats_url:
+        if not self._settings.nats_url and not self._settings.mqtt_url:
             self._on_step("starting the broker")
             self._start_server(EmbeddedNats(directory, self._settings, ports))
         names = role_names(self._settings)
@@ -288,14 +288,14 @@ def _signals(handler: Callable[[int, FrameType | None], None]) -> Iterator[None]
 
 
 def _check_broker(settings: Settings) -> None:
-    address = urlsplit(settings.nats_url)
-    host, port = address.hostname or "localhost", address.port or 4222
+    name = "mqtt_url" if settings.mqtt_url else "nats_url"
+    at = mqtt_address(settings.mqtt_url) if settings.mqtt_url else nats_address(settings.nats_url)
     try:
-        socket.create_connection((host, port), timeout=5).close()
+        socket.create_connection((at.host, at.port), timeout=5).close()
     except OSError as error:
         raise EnvironmentUnfit(
-            f"the broker at {host}:{port} does not answer ({error.strerror or error}): "
-            "start it, or check nats_url"
+            f"the broker at {at.host}:{at.port} does not answer ({error.strerror or error}): "
+            f"start it, or check {name}"
         ) from None
 
 

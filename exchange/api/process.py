@@ -18,6 +18,7 @@ from exchange.api.app import make_app
 from exchange.api.context import Exchange, MqttAddress
 from exchange.api.quota import Quota
 from exchange.api.tokens import Tokens
+from exchange.broker_address import told_to_agents
 from exchange.directory import Directory, existing_directory
 from exchange.exits import EnvironmentUnfit
 from exchange.kept_ports import Ports, read_ports
@@ -115,16 +116,19 @@ def open_exchange(settings: Settings, directory: Directory, ports: Ports) -> Exc
         tokens=Tokens.from_pem(token_key, origin, lambda: int(time.time())),
         answer_seal=AnswerSeal(token_key),
         quota=Quota(),
-        mqtt=MqttAddress(
-            host=settings.mqtt_address,
-            port=settings.mqtt_port or ports.mqtt,
-            ca_pem=directory.ca_certificate.read_text(encoding="ascii"),
-        ),
+        mqtt=_mqtt_address(settings, directory, ports),
         ack_interval_s=settings.ack_interval_s,
         now_ms=lambda: time.time_ns() // 1_000_000,
         monotonic_s=time.monotonic,
         random=os.urandom,
     )
+
+
+def _mqtt_address(settings: Settings, directory: Directory, ports: Ports) -> MqttAddress:
+    """What a device is told at enrolment."""
+    host, port = told_to_agents(settings, ports.mqtt)
+    ca_file = settings.mqtt_ca_file or directory.ca_certificate
+    return MqttAddress(host, port, ca_file.read_text(encoding="utf-8"))
 
 
 def introduce(settings: Settings, directory: Directory) -> None:

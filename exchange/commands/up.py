@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from exchange.broker_address import told_to_agents
 from exchange.commands.steps import Steps
 from exchange.directory import Directory
 from exchange.kept_ports import read_ports
@@ -28,7 +29,7 @@ Examples:
 
 \b
 Settings: dir, origin, organisation, api_host, api_port, mqtt_host, mqtt_port,
-public_host, server_names, database_url, nats_url, intake_workers, …
+public_host, server_names, database_url, nats_url, mqtt_url, intake_workers, …
 """
 
 
@@ -73,10 +74,10 @@ def up(
 
 def _announcement(directory: Directory, settings: Settings) -> dict[str, str]:
     ports = read_ports(directory)
-    mqtt_port = settings.mqtt_port if ports is None else ports.mqtt
+    host, port = told_to_agents(settings, 0 if ports is None else ports.mqtt)
     return {
         "api": f"http://{_in_url(settings.api_address)}:{settings.api_port}",
-        "mqtt": f"mqtts://{_in_url(settings.mqtt_address)}:{mqtt_port}",
+        "mqtt": f"mqtts://{_in_url(host)}:{port}",
         "log_origin": directory.origin or "",
         "log_vkey": directory.log_vkey(),
         "policy_file": str(directory.policy),

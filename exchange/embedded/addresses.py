@@ -14,10 +14,10 @@ def completed(settings: Settings, directory: Directory) -> Settings:
         found |= {"api_port": ports.api, "mqtt_port": ports.mqtt, "nats_port": ports.nats}
     if not settings.database_url:
         found["database_url"] = EmbeddedPostgres(directory).url
-    if not settings.nats_url and ports is not None:
+    if settings.answers_callout and ports is not None:
         held = read_secrets(directory.nats_secrets)
         found |= {
-            "nats_url": f"nats://127.0.0.1:{ports.nats}",
+            "nats_url": settings.nats_url or f"nats://127.0.0.1:{ports.nats}",
             "nats_user": held["exchange_user"],
             "nats_password": held["exchange_password"],
         }

@@ -19,10 +19,10 @@ import stamina
 import structlog
 from psycopg import Connection
 
-from exchange.intake.broker import BrokerError, SegmentQueue
 from exchange.intake.counts import Counts
 from exchange.intake.desk import CheckpointDesk
 from exchange.intake.model import BatchResult, Message
+from exchange.intake.queue import BrokerError, SegmentQueue
 from exchange.intake.receipts import Waiting, refusal_answers
 from exchange.intake.worker import RETRIED, Worker
 from exchange.readiness import tell_ready
@@ -48,7 +48,6 @@ class Limits:
     messages_max: int = 500
     age_s: float = 0.05
     ack_interval_s: float = 0
-    stream_bytes_max: int = 1_000_000_000
 
 
 class Intake:
@@ -96,7 +95,7 @@ class Intake:
         while not stop.is_set():
             try:
                 if not is_open:
-                    await self._queue.open(self._limits.stream_bytes_max)
+                    await self._queue.open()
                     is_open = True
                     tell_ready()
                 batch = await self._queue.next_batch(self._limits.messages_max, self._limits.age_s)

@@ -6,10 +6,12 @@ import signal
 import psycopg
 import stamina
 
-from exchange.directory import existing_directory
-from exchange.intake.broker import Client, SegmentQueue
-from exchange.intake.broker import connect as connect_broker
+from exchange.broker_address import nats_tls
+from exchange.directory import Directory, existing_directory
+from exchange.intake.feed import FeedQueue, socket_path
+from exchange.intake.jetstream import JetStreamQueue, connect_nats
 from exchange.intake.pipeline import Intake, Limits
+from exchange.intake.queue import SegmentQueue
 from exchange.settings import Settings
 from exchange.store.database import check_durability, connect
 
@@ -25,11 +27,11 @@ async def serve(settings: Settings, stop: asyncio.Event) -> None:
     directory = existing_directory(settings.dir)
     if not await _store_is_there(settings, stop):
         return
-    client = await _broker(settings, stop)
-    if client is None:
+    queue = await _queue(settings, directory, stop)
+    if queue is None:
         return
     intake = Intake(
-        SegmentQueue(client),
+        queue,
         lambda: connect(settings),
         origin=directory.origin or "",
         organisation=settings.organisation,
@@ -38,13 +40,12 @@ async def serve(settings: Settings, stop: asyncio.Event) -> None:
             settings.batch_messages_max,
             settings.batch_age_ms / 1000,
             settings.ack_interval_s,
-            settings.stream_bytes_max,
         ),
     )
     try:
         await intake.run(stop)
     finally:
-        await client.close()
+        await queue.disconnect()
 
 
 async def _run(settings: Settings) -> None:
@@ -78,15 +79,20 @@ async def _store_is_there(settings: Settings, stop: asyncio.Event) -> bool:
     return True
 
 
-async def _broker(settings: Settings, stop: asyncio.Event) -> Client | None:
-    """Wait for the broker, which the client does by itself; None when told to stop first."""
+async def _queue(
+    settings: Settings, directory: Directory, stop: asyncio.Event
+) -> SegmentQueue | None:
+    """The queue of the configured broker; on NATS waits for it. None when told to stop first."""
+    if settings.mqtt_url:
+        return FeedQueue(socket_path(directory))
+    tls = nats_tls(settings.nats_url, settings.nats_ca_file)
     connecting = asyncio.create_task(
-        connect_broker(settings.nats_url, settings.nats_user, settings.nats_password)
+        connect_nats(settings.nats_url, settings.nats_user, settings.nats_password, tls)
     )
     stopped = asyncio.create_task(stop.wait())
     await asyncio.wait([connecting, stopped], return_when=asyncio.FIRST_COMPLETED)
     stopped.cancel()
     if connecting.done():
-        return connecting.result()
+        return JetStreamQueue(connecting.result(), settings.stream_bytes_max)
     connecting.cancel()
     return None

@@ -14,7 +14,7 @@ from nats.aio.client import Client
 from nats.aio.msg import Msg
 from psycopg import Connection
 
-from exchange.intake.broker import SegmentQueue
+from exchange.intake.jetstream import JetStreamQueue
 from exchange.intake.pipeline import Intake, Limits
 from exchange.transparency.signer import follow
 from ledger.checkpoint import open_checkpoint
@@ -32,7 +32,8 @@ from tests.exchange.conftest import Broker
 from tests.exchange.intake.trucks import ORIGIN, Truck
 
 DEADLINE_S = 30
-LIMITS = Limits(messages_max=50, age_s=0.02, stream_bytes_max=20_000_000)
+LIMITS = Limits(messages_max=50, age_s=0.02)
+STREAM_BYTES_MAX = 20_000_000
 
 
 class Signing:
@@ -146,7 +147,7 @@ async def running(
     folder: Path,
     *,
     limits: Limits = LIMITS,
-    queue: Callable[[Client], SegmentQueue] = SegmentQueue,
+    queue: Callable[[Client, int], JetStreamQueue] = JetStreamQueue,
     connect: Callable[[], Connection[Any]] | None = None,
 ) -> AsyncIterator[Running]:
     """Intake and signer until the block ends; an error of either is the test's."""
@@ -156,7 +157,7 @@ async def running(
     own = await nats_client.connect(broker.url, user=broker.user, password=broker.password)
     await client.subscribe("hp.v1.*.*.*", cb=ears.hear)
     intake = Intake(
-        queue(own),
+        queue(own, STREAM_BYTES_MAX),
         connect or (lambda: psycopg.connect(postgres)),
         origin=ORIGIN,
         organisation="exchange",

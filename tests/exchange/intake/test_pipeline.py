@@ -11,8 +11,9 @@ import pytest
 from psycopg import Connection
 
 from exchange.embedded.nats import EmbeddedNats
-from exchange.intake.broker import BrokerError, SegmentQueue
+from exchange.intake.jetstream import JetStreamQueue
 from exchange.intake.model import Message
+from exchange.intake.queue import BrokerError
 from exchange.intake.repository import quarantine_counts
 from schemas.errors import Reason
 from schemas.kinds import Kind
@@ -128,7 +129,7 @@ async def test_the_stream_forgets_what_was_committed_or_kept_aside(
     assert left.state.messages == 0
 
 
-class FailingQueue(SegmentQueue):
+class FailingQueue(JetStreamQueue):
     """Loses its first acknowledgement: before it was sent, or the connection right after."""
 
     sent_first = False
@@ -141,7 +142,7 @@ class FailingQueue(SegmentQueue):
             return
         if FailingQueue.sent_first:
             await super().acknowledge(messages)
-        raise BrokerError("nats: the broker went away")
+        raise BrokerError("the broker went away")
 
 
 @pytest.mark.parametrize("sent", [False, True], ids=["failed", "answer lost"])

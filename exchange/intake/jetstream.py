@@ -1,19 +1,20 @@
-"""NATS as intake uses it: a durable pull consumer on the stream of what devices publish.
+"""NATS as a ``SegmentQueue``: a durable pull consumer on the stream of what devices publish.
 
 The one file of intake that knows the client library. Subjects are MQTT topics with dots. Nothing is
 acknowledged here by itself: the stream keeps a message until intake says that it is committed or
 kept aside.
 """
 
+import ssl
 import time
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 
 import nats
 from nats.aio.client import Client
 from nats.aio.msg import Msg
-from nats.errors import Error as BrokerError
+from nats.errors import Error
 from nats.js import JetStreamContext
 from nats.js.api import (
     AckPolicy,
@@ -26,6 +27,7 @@ from nats.js.api import (
 from nats.js.errors import BadRequestError
 
 from exchange.intake.model import Message
+from exchange.intake.queue import BrokerError
 from exchange.intake.receipts import Answer
 
 STREAM = "HP_SEG"
@@ -42,35 +44,45 @@ _TIMESTAMP_TOKEN = 7
 """Of ``$JS.ACK.<stream>.<consumer>.<delivered>.<seq>.<seq>.<ns>.<pending>``."""
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
-__all__ = ["BrokerError", "Client", "SegmentQueue", "connect"]
 
-
-async def connect(url: str, user: str, password: str) -> Client:
+async def connect_nats(
+    url: str, user: str, password: str, tls: ssl.SSLContext | None = None
+) -> Client:
     """A connection that comes back by itself; waits for a broker that is not there yet.
 
     ``BrokerError`` when the broker does not let us in.
     """
-    return await nats.connect(
-        url,
-        user=user or None,
-        password=password or None,
-        name="haulproof intake",
-        max_reconnect_attempts=-1,
-        reconnect_time_wait=0.2,
-        error_cb=_ignore,
-    )
+    with _broker_errors():
+        return await nats.connect(
+            url,
+            user=user or None,
+            password=password or None,
+            tls=tls,
+            name="haulproof intake",
+            max_reconnect_attempts=-1,
+            reconnect_time_wait=0.2,
+            error_cb=_ignore,
+        )
 
 
-class SegmentQueue:
-    """The messages of devices that no worker has taken yet."""
+class JetStreamQueue:
+    """``SegmentQueue`` over the stream; the client becomes the queue's own.
 
-    def __init__(self, client: Client) -> None:
+    ``stream_bytes_max`` is what the stream keeps; beyond it the broker refuses new messages.
+    """
+
+    def __init__(self, client: Client, stream_bytes_max: int) -> None:
         self._client = client
+        self._stream_bytes_max = stream_bytes_max
         self._pull: JetStreamContext.PullSubscription | None = None
 
-    async def open(self, stream_bytes_max: int) -> None:
+    async def open(self) -> None:
         """Make stream and consumer if they are missing, and attach to them."""
         await self.close()
+        with _broker_errors():
+            await self._attach()
+
+    async def _attach(self) -> None:
         jetstream = self._client.jetstream()
         stream = StreamConfig(
             name=STREAM,
@@ -78,7 +90,7 @@ class SegmentQueue:
             storage=StorageType.FILE,
             retention=RetentionPolicy.WORK_QUEUE,
             discard=DiscardPolicy.NEW,
-            max_bytes=stream_bytes_max,
+            max_bytes=self._stream_bytes_max,
         )
         try:
             await jetstream.add_stream(stream)
@@ -98,37 +110,51 @@ class SegmentQueue:
     async def close(self) -> None:
         """Stop asking for messages; those in hand come again after the acknowledgement wait."""
         if self._pull is not None:
-            with suppress(BrokerError):
+            with suppress(Error):
                 await self._pull.unsubscribe()
             self._pull = None
+
+    async def disconnect(self) -> None:
+        """Close the connection; what is in hand comes again after the acknowledgement wait."""
+        await self._client.close()
 
     async def next_batch(self, messages_max: int, age_s: float) -> list[Message]:
         """Up to ``messages_max`` messages, at most ``age_s`` after the first; none when idle."""
         pull = self._pull
         if pull is None:
-            raise BrokerError("nats: the queue is not open")
-        try:
-            taken = await pull.fetch(1, timeout=_IDLE_S)
-        except TimeoutError:
-            return []
-        deadline = time.monotonic() + age_s
-        while len(taken) < messages_max and (left := deadline - time.monotonic()) > 0:
-            try:
-                taken += await pull.fetch(messages_max - len(taken), timeout=max(left, 0.001))
-            except TimeoutError:
-                break
+            raise BrokerError("the queue is not open")
+        with _broker_errors():
+            taken = await _fetch(pull, messages_max, age_s)
         return [_message(one) for one in taken]
 
     async def acknowledge(self, messages: Sequence[Message]) -> None:
         """Let the stream forget messages that are committed or kept aside."""
-        for message in messages:
-            if isinstance(message.token, str):
-                await self._client.publish(message.token)
+        with _broker_errors():
+            for message in messages:
+                if isinstance(message.token, str):
+                    await self._client.publish(message.token)
 
     async def answer(self, answers: Sequence[Answer]) -> None:
         """Publish to devices; one that is not connected misses it and will ask again."""
-        for answer in answers:
-            await self._client.publish(answer.topic.replace("/", "."), answer.payload)
+        with _broker_errors():
+            for answer in answers:
+                await self._client.publish(answer.topic.replace("/", "."), answer.payload)
+
+
+async def _fetch(
+    pull: JetStreamContext.PullSubscription, messages_max: int, age_s: float
+) -> list[Msg]:
+    try:
+        taken = await pull.fetch(1, timeout=_IDLE_S)
+    except TimeoutError:
+        return []
+    deadline = time.monotonic() + age_s
+    while len(taken) < messages_max and (left := deadline - time.monotonic()) > 0:
+        try:
+            taken += await pull.fetch(messages_max - len(taken), timeout=max(left, 0.001))
+        except TimeoutError:
+            break
+    return taken
 
 
 def _message(one: Msg) -> Message:
@@ -145,3 +171,12 @@ def _stored_at(one: Msg) -> datetime:
 
 async def _ignore(error: Exception) -> None:
     """Reconnecting is the client's own business; what it means for us shows in our calls."""
+
+
+@contextmanager
+def _broker_errors() -> Iterator[None]:
+    """The library's errors as the port names them."""
+    try:
+        yield
+    except Error as error:
+        raise BrokerError(str(error) or type(error).__name__) from error
