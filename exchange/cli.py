@@ -1,4 +1,4 @@
-"""``haulproof up|org|device|grant|trip``: one module of ``commands`` each, loaded when called."""
+"""The commands of an exchange: one module of ``commands`` each, loaded when called."""
 
 import importlib
 import sys
@@ -10,7 +10,7 @@ import typer
 from exchange.exits import CommandStopped
 from exchange.private_files import unfit
 
-COMMANDS = ("up", "org", "device", "grant", "trip")
+COMMANDS = ("up", "org", "device", "grant", "trip", "broker")
 """Each is a module ``exchange.commands.<name>`` with ``app``, a ``typer.Typer``."""
 
 EXIT_USAGE = 2

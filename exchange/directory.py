@@ -29,6 +29,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 
 from exchange import certificates
+from exchange.broker_address import told_to_agents
 from exchange.exits import EnvironmentUnfit
 from exchange.private_files import (
     UNFINISHED_SUFFIX,
@@ -180,7 +181,7 @@ def existing_directory(path: Path) -> Directory:
 
 def server_names(settings: Settings) -> set[str]:
     """DNS names and addresses that the server certificate is for."""
-    told = {settings.api_host, settings.mqtt_host, settings.public_host or ""}
+    told = {settings.api_host, settings.mqtt_host, told_to_agents(settings, 0)[0]}
     return (told | set(settings.server_names) | _ALWAYS_NAMED) - _ANY_ADDRESS
 
 

@@ -87,6 +87,7 @@ class Settings(BaseSettings):
     """``mqtts://`` URL of any MQTT 3.1.1 broker (``mqtt://`` on loopback), instead of NATS."""
     mqtt_user: str = "exchange"
     mqtt_password: str = Field(default="", repr=False)
+    """Empty: the one in the directory, which ``broker mosquitto`` writes to the password file."""
     mqtt_ca_file: Path | None = None
     """The authority that a broker of yours is known by, also to agents; none: the directory's."""
     agents_url: MqttUrl = ""

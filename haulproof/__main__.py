@@ -39,6 +39,7 @@ COMMANDS: dict[str, Command] = {
         Command("device", "exchange.cli", "exchange", "admit a truck's device", True),
         Command("grant", "exchange.cli", "exchange", "who may read what", True),
         Command("trip", "exchange.cli", "exchange", "list trips, pull their evidence", True),
+        Command("broker", "exchange.cli", "exchange", "files for a broker of your own", True),
         Command("agent", "edge_agent.cli", "agent", "the edge agent on a truck"),
         Command("sim", "firmware_sim.cli", "sim", "the truck on the bench"),
         Command("verify", "haulproof.verify", "verify", "check evidence offline"),

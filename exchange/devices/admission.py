@@ -1,5 +1,6 @@
 """Admission of devices: key record, binding and password in one transaction the caller commits."""
 
+import os
 from dataclasses import dataclass
 from typing import Any
 
@@ -7,6 +8,7 @@ from psycopg import Connection
 
 from exchange.devices import repository
 from exchange.devices.model import DeviceAdmission, DeviceConflict, read_admission
+from exchange.devices.password_file import SALT_BYTES, hashed
 from exchange.devices.repository import BindingRow, DeviceKeyRow
 from exchange.one_time_secrets import new_secret, secret_hash
 from exchange.orgs.keys import standing_keys
@@ -47,6 +49,7 @@ def admit_device(
         assurance=admission.key.assurance,
         note=admission.key.note,
         mqtt_secret_hash=secret_hash(password),
+        mosquitto_hash=hashed(password, os.urandom(SALT_BYTES)),
     )
     if key_index is None:
         key_index = _commit_key(conn, carrier, admission)

@@ -96,16 +96,29 @@ def save_device(
     assurance: int,
     note: str,
     mqtt_secret_hash: bytes,
+    mosquitto_hash: str = "",
 ) -> None:
     """Insert the device, or give a known one a new broker password."""
     conn.execute(
         """
-        INSERT INTO device (carrier, device, assurance, note, mqtt_secret_hash)
-        VALUES (%s, %s, %s, %s, %s)
-        ON CONFLICT (carrier, device) DO UPDATE SET mqtt_secret_hash = excluded.mqtt_secret_hash
+        INSERT INTO device (carrier, device, assurance, note, mqtt_secret_hash, mosquitto_hash)
+        VALUES (%s, %s, %s, %s, %s, %s)
+        ON CONFLICT (carrier, device) DO UPDATE
+        SET mqtt_secret_hash = excluded.mqtt_secret_hash, mosquitto_hash = excluded.mosquitto_hash
         """,
-        [carrier, device, assurance, note, mqtt_secret_hash],
+        [carrier, device, assurance, note, mqtt_secret_hash, mosquitto_hash],
     )
+
+
+def mosquitto_hashes(conn: Connection[Any]) -> dict[str, str]:
+    """What Mosquitto's password file holds for each device, by user name ``carrier/device``."""
+    rows = conn.execute(
+        """
+        SELECT carrier || '/' || device, mosquitto_hash FROM device
+        WHERE mosquitto_hash <> '' ORDER BY carrier, device
+        """
+    )
+    return dict(rows.fetchall())
 
 
 def insert_device_key(conn: Connection[Any], key: DeviceKeyRow, created_ms: int) -> None:

@@ -21,4 +21,6 @@ def completed(settings: Settings, directory: Directory) -> Settings:
             "nats_user": held["exchange_user"],
             "nats_password": held["exchange_password"],
         }
+    if settings.mqtt_url and not settings.mqtt_password:
+        found["mqtt_password"] = read_secrets(directory.nats_secrets)["exchange_password"]
     return settings.model_copy(update=found)

@@ -159,23 +159,30 @@ def configuration(
                     "timeout": 10,
                 },
             },
-            "accounts": {
-                HP_ACCOUNT: {"jetstream": "enabled", "users": [_user(secrets, "exchange")]},
-                AUTH_ACCOUNT: {"users": [_user(secrets, "callout")]},
-                "SYS": {},
-            },
-            "system_account": "SYS",
-            "authorization": {
-                "timeout": 10,
-                "auth_callout": {
-                    "issuer": issuer,
-                    "account": AUTH_ACCOUNT,
-                    "auth_users": [secrets["exchange_user"], secrets["callout_user"]],
-                },
-            },
+            **accounts(secrets, issuer),
         },
         indent=1,
     )
+
+
+def accounts(secrets: dict[str, str], issuer: str) -> dict[str, object]:
+    """The part of a configuration by which the exchange decides who a device is."""
+    return {
+        "accounts": {
+            HP_ACCOUNT: {"jetstream": "enabled", "users": [_user(secrets, "exchange")]},
+            AUTH_ACCOUNT: {"users": [_user(secrets, "callout")]},
+            "SYS": {},
+        },
+        "system_account": "SYS",
+        "authorization": {
+            "timeout": 10,
+            "auth_callout": {
+                "issuer": issuer,
+                "account": AUTH_ACCOUNT,
+                "auth_users": [secrets["exchange_user"], secrets["callout_user"]],
+            },
+        },
+    }
 
 
 def _user(secrets: dict[str, str], who: str) -> dict[str, object]:

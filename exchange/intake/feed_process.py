@@ -7,6 +7,7 @@ import asyncio
 import hashlib
 import signal
 import ssl
+from collections.abc import Callable
 from typing import Any
 
 import stamina
@@ -31,15 +32,15 @@ def run(settings: Settings) -> int:
     return 0
 
 
-async def feed(settings: Settings, stop: asyncio.Event) -> None:
-    """Hold the session and serve workers until ``stop``.
+async def feed(settings: Settings, stop: asyncio.Event, ready: Callable[[], None]) -> None:
+    """Hold the session and serve workers until ``stop``; ``ready`` is called once subscribed.
 
     Raises ``EnvironmentUnfit`` when the broker, at the first time, refuses us or can't be trusted.
     """
     directory = existing_directory(settings.dir)
     refused: asyncio.Future[str] = asyncio.get_running_loop().create_future()
     feeder = Feeder(lambda: session, Window())
-    session = MqttSession(_login(settings, directory), _heard(feeder, refused))
+    session = MqttSession(_login(settings, directory), _heard(feeder, refused, ready))
     serving = asyncio.create_task(feeder.serve(socket_path(directory), stop))
     try:
         if await _start(session, settings, stop):
@@ -62,7 +63,7 @@ async def _run(settings: Settings) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    await feed(settings, stop)
+    await feed(settings, stop, tell_ready)
 
 
 async def _start(session: MqttSession, settings: Settings, stop: asyncio.Event) -> bool:
@@ -92,7 +93,7 @@ async def _start(session: MqttSession, settings: Settings, stop: asyncio.Event) 
     return True
 
 
-def _heard(feeder: Feeder, refused: asyncio.Future[str]) -> Heard:
+def _heard(feeder: Feeder, refused: asyncio.Future[str], ready: Callable[[], None]) -> Heard:
     loop = asyncio.get_running_loop()
     been_in = False
 
@@ -100,7 +101,7 @@ def _heard(feeder: Feeder, refused: asyncio.Future[str]) -> Heard:
         nonlocal been_in
         been_in = True
         log.info("broker-there")
-        tell_ready()
+        ready()
 
     def ended(reason: str) -> None:
         feeder.session_ended()

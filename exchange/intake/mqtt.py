@@ -81,8 +81,12 @@ class MqttSession:
 
     def stop(self) -> None:
         """Leave; the broker keeps the session. No callback may be blocked any more."""
-        self._client.disconnect()
-        self._client.loop_stop()
+        client = self._client
+        client.disconnect()
+        client.loop_stop()
+        # Without this circle the client ends here, and closes the sockets that woke its thread.
+        client.on_connect = client.on_subscribe = client.on_disconnect = client.on_message = None
+        del self._client
 
     def acknowledge(self, packet_id: int) -> None:
         """The broker may forget this message."""

@@ -4,6 +4,7 @@
 ``empty_postgres``   the same without migrations
 ``nats``             the running broker: URL, user and password of the exchange's account, MQTT
                      address, CA file; streams are deleted after the test
+``mosquitto``        a Mosquitto of this test's own, from the files that an operator would use
 ``world``            an exchange's API on an empty log, with everyone around it
 ``own_world``        the same for a test that leaves it broken
 ``postgres_server``, ``nats_server``, ``exchange_directory``   the session's servers, directory
@@ -29,6 +30,7 @@ from exchange.embedded.postgres_cluster import RUNTIME_ROLE
 from exchange.kept_ports import Ports, keep_ports
 from exchange.settings import Settings
 from exchange.store.database import migrate
+from tests.exchange.mosquitto import Mosquitto, mosquitto_of
 from tests.exchange.pristine import Pristine, remember
 from tests.exchange.world import World, running
 
@@ -139,6 +141,12 @@ def nats(
     )
     yield broker
     asyncio.run(_delete_streams(broker))
+
+
+@pytest.fixture
+def mosquitto(exchange_directory: Directory, exchange_ports: Ports) -> Iterator[Mosquitto]:
+    with mosquitto_of(exchange_directory) as server:
+        yield server
 
 
 @dataclass(frozen=True)
