@@ -27,17 +27,20 @@ SEGMENTS = 1_200
 KILLS = 4
 
 
-class IntakeProcess:
-    """``python -m exchange intake`` over the session's broker and this test's database."""
+class RoleUnderTest:
+    """``python -m exchange ROLE`` over a broker and this test's database."""
 
-    def __init__(self, directory: Directory, postgres: str, folder: Path, **settings: str) -> None:
+    def __init__(
+        self, role: str, directory: Directory, postgres: str, folder: Path, **settings: str
+    ) -> None:
+        folder.mkdir(exist_ok=True)
         config = folder / "settings.toml"
         lines = [f'{name} = "{value}"' for name, value in settings.items()]
         lines += [f'database_url = "{postgres}"', "batch_messages_max = 50"]
         config.write_text("\n".join(lines))
-        self._command = [sys.executable, "-m", "exchange", "intake"]
+        self._command = [sys.executable, "-m", "exchange", role]
         self._command += ["--dir", str(directory.root), "--config", str(config)]
-        self._log = folder / "intake.log"
+        self._log = folder / f"{role}.log"
         self.process = self._start()
 
     def _start(self) -> subprocess.Popen[bytes]:
@@ -61,16 +64,16 @@ class IntakeProcess:
 
 
 @contextmanager
-def intake_process(
-    directory: Directory, postgres: str, folder: Path, **settings: str
-) -> Iterator[IntakeProcess]:
-    intake = IntakeProcess(directory, postgres, folder, **settings)
+def process_of(
+    role: str, directory: Directory, postgres: str, folder: Path, **settings: str
+) -> Iterator[RoleUnderTest]:
+    started = RoleUnderTest(role, directory, postgres, folder, **settings)
     try:
-        yield intake
+        yield started
     finally:
-        if intake.process.poll() is None:
-            intake.process.kill()
-            intake.end()
+        if started.process.poll() is None:
+            started.process.kill()
+        started.end()
 
 
 def wait_for_a_transaction(conn: Connection[Any]) -> bool:
@@ -101,7 +104,7 @@ def test_a_kill_during_a_commit_loses_nothing_and_commits_nothing_twice(
     raws = [truck.segment() for _ in range(SEGMENTS // 4) for truck in trucks]
     owners = trucks * (SEGMENTS // 4)
 
-    with intake_process(exchange_directory, postgres, tmp_path) as intake:
+    with process_of("intake", exchange_directory, postgres, tmp_path) as intake:
         asyncio.run(publish(nats, list(zip(owners, raws, strict=True))))
         for _ in range(KILLS):
             assert wait_for_a_transaction(conn), intake.log
@@ -127,7 +130,7 @@ async def publish(broker: Broker, sent: list[tuple[Truck, bytes]]) -> None:
         await client.close()
 
 
-def wait_for_all(conn: Connection[Any], count: int, intake: IntakeProcess) -> None:
+def wait_for_all(conn: Connection[Any], count: int, intake: RoleUnderTest) -> None:
     """What a killed worker had in hand comes again after the acknowledgement wait."""
     deadline = time.monotonic() + 3 * DEADLINE_S
     while time.monotonic() < deadline:
@@ -143,7 +146,7 @@ def test_while_the_broker_is_away_the_process_waits_and_still_ends_in_order(
 ) -> None:
     away = {"nats_url": "nats://127.0.0.1:1"}
 
-    with intake_process(exchange_directory, postgres, tmp_path, **away) as intake:
+    with process_of("intake", exchange_directory, postgres, tmp_path, **away) as intake:
         deadline = time.monotonic() + DEADLINE_S
         while not catches_sigterm(intake.process.pid) and time.monotonic() < deadline:
             time.sleep(0.05)
@@ -155,7 +158,7 @@ def test_while_the_broker_is_away_the_process_waits_and_still_ends_in_order(
 def test_while_the_database_is_away_the_process_waits_and_still_ends_in_order(
     exchange_directory: Directory, exchange_ports: Ports, postgres: str, tmp_path: Path
 ) -> None:
-    with intake_process(exchange_directory, postgres + "&port=1", tmp_path) as intake:
+    with process_of("intake", exchange_directory, postgres + "&port=1", tmp_path) as intake:
         deadline = time.monotonic() + DEADLINE_S
         while "stamina" not in intake.log and time.monotonic() < deadline:
             time.sleep(0.05)
