@@ -124,9 +124,11 @@ class Settings(BaseSettings):
         return self.database_migration_url or self.database_url
 
     @model_validator(mode="after")
-    def _one_broker(self) -> Self:
+    def _fits_together(self) -> Self:
         if self.nats_url and self.mqtt_url:
             raise ValueError("nats_url and mqtt_url name two brokers: remove one of them")
+        if self.database_migration_url and not self.database_url:
+            raise ValueError("database_migration_url needs database_url, that of the runtime role")
         return self
 
     @property

@@ -35,7 +35,8 @@ from exchange.kept_ports import keep_ports
 from exchange.readiness import READY
 from exchange.roles import Backoff, RoleProcess, role_names
 from exchange.settings import Settings
-from exchange.store.database import StoreUnfit, check_durability, connect, migrate
+from exchange.store.database import StoreUnfit, check_durability, connect
+from exchange.store.migration import migrate
 
 _LOOK_S = 0.2
 _READY_TIMEOUT_S = 60.0
@@ -124,13 +125,13 @@ class Supervisor:
         directory = open_directory(self._settings)
         end_left_behind_nats(directory)
         ports = keep_ports(self._settings, directory)
-        self._start_database(directory)
+        embedded = self._start_database(directory)
         if not self._settings.nats_url and not self._settings.mqtt_url:
             self._on_step("starting the broker")
             self._start_server(EmbeddedNats(directory, self._settings, ports))
         names = role_names(self._settings)
         self._settings = completed(self._settings, directory)
-        self._prepare_database()
+        self._prepare_database(embedded)
         _check_broker(self._settings)
         self._on_step("starting the exchange's processes")
         for name, role in names:
@@ -140,23 +141,26 @@ class Supervisor:
         self._wait_until_ready()
         return directory
 
-    def _start_database(self, directory: Directory) -> None:
+    def _start_database(self, directory: Directory) -> EmbeddedPostgres | None:
         if self._settings.database_url:
-            return
+            return None
         first = not directory.postgres.exists()
         self._on_step("making the database" if first else "starting the database")
-        self._start_server(EmbeddedPostgres(directory))
+        embedded = EmbeddedPostgres(directory)
+        self._start_server(embedded)
+        return embedded
 
     def _start_server(self, server: EmbeddedServer) -> None:
         self._servers.append(server)
         server.start()
 
-    def _prepare_database(self) -> None:
+    def _prepare_database(self, embedded: EmbeddedPostgres | None) -> None:
         self._on_step("bringing the database up to date")
         try:
             with connect(self._settings) as connection:
                 check_durability(connection)
-            migrate(self._settings)
+            owner = {} if embedded is None else {"database_migration_url": embedded.migration_url}
+            migrate(self._settings.model_copy(update=owner))
         except StoreUnfit as unfit:
             raise EnvironmentUnfit(str(unfit)) from None
         except FileNotFoundError as missing:
@@ -168,7 +172,7 @@ class Supervisor:
             reason = str(error).strip().splitlines()[0]
             raise EnvironmentUnfit(
                 f"the database at {where} does not answer ({reason}): "
-                "start it, or check database_url"
+                "start it, or check database_url and database_migration_url"
             ) from None
 
     def _wait_until_ready(self) -> None:

@@ -81,6 +81,7 @@ class EmbeddedPostgres:
         )
         with self._wait_until_it_answers() as connection:
             cluster.make_database(connection, passwords["runtime_password"])
+        cluster.own_tables(self._url(cluster.SUPERUSER, "superuser_password", cluster.DATABASE))
 
     def stop(self) -> None:
         """Stop at once but cleanly: open transactions are rolled back, the rest is on disk."""
@@ -98,6 +99,16 @@ class EmbeddedPostgres:
     def url(self) -> str:
         """libpq URL of the runtime role."""
         return self._url(cluster.RUNTIME_ROLE, "runtime_password", cluster.DATABASE)
+
+    @property
+    def migration_url(self) -> str:
+        """libpq URL that acts as the owner of the schema, to whom nobody can log in."""
+        return self._url(
+            cluster.SUPERUSER,
+            "superuser_password",
+            cluster.DATABASE,
+            options=f"-c role={cluster.OWNER_ROLE}",
+        )
 
     @property
     def superuser_url(self) -> str:
@@ -120,9 +131,9 @@ class EmbeddedPostgres:
             except OSError as error:
                 raise unfit(self._folder / name, error) from None
 
-    def _url(self, user: str, password: str, database: str) -> str:
+    def _url(self, user: str, password: str, database: str, **more: str) -> str:
         secret = read_secrets(self._secrets)[password]
-        where = urlencode({"host": str(short_way(self._folder, _SOCKET))})
+        where = urlencode({"host": str(short_way(self._folder, _SOCKET)), **more}, quote_via=quote)
         return f"postgresql://{user}:{quote(secret)}@/{database}?{where}"
 
     def _wait_until_it_answers(self) -> psycopg.Connection[tuple[object, ...]]:

@@ -1,4 +1,4 @@
-"""Making a PostgreSQL cluster: its folder, its user, ``initdb``, the runtime role and database."""
+"""Making a PostgreSQL cluster: its folder, its user, ``initdb``, its roles and database."""
 
 import errno
 import os
@@ -18,6 +18,8 @@ from exchange.private_files import UNFINISHED_SUFFIX, unfit
 
 SUPERUSER = "haulproof_admin"
 RUNTIME_ROLE = "haulproof"
+OWNER_ROLE = "haulproof_owner"
+"""Owns database and schema; the superuser becomes it to migrate."""
 DATABASE = "haulproof"
 HERE = "/proc/self/cwd"
 """The data folder as servers are told it: where they are, whatever lies above it."""
@@ -102,10 +104,11 @@ def _run_initdb(initdb: Path, folder: Path, account: Account | None, password: s
 
 
 def make_database(superuser: psycopg.Connection[tuple[object, ...]], password: str) -> None:
-    """The runtime role, which owns its database and nothing else; what exists stays as it is."""
+    """The owner's role and the runtime role, and the database; what exists stays as it is."""
     superuser.autocommit = True
-    known = superuser.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", [RUNTIME_ROLE])
-    if known.fetchone() is None:
+    if not _has_role(superuser, OWNER_ROLE):
+        superuser.execute(sql.SQL("CREATE ROLE {} NOLOGIN").format(sql.Identifier(OWNER_ROLE)))
+    if not _has_role(superuser, RUNTIME_ROLE):
         hashed = superuser.pgconn.encrypt_password(
             password.encode(), RUNTIME_ROLE.encode(), b"scram-sha-256"
         )
@@ -118,9 +121,25 @@ def make_database(superuser: psycopg.Connection[tuple[object, ...]], password: s
     if known.fetchone() is None:
         superuser.execute(
             sql.SQL("CREATE DATABASE {} OWNER {}").format(
-                sql.Identifier(DATABASE), sql.Identifier(RUNTIME_ROLE)
+                sql.Identifier(DATABASE), sql.Identifier(OWNER_ROLE)
             )
         )
+
+
+def own_tables(superuser_url: str) -> None:
+    """Take from the runtime role what it owned in a database made before it had an owner."""
+    with psycopg.connect(superuser_url) as connection:
+        row = connection.execute(
+            "SELECT pg_get_userbyid(datdba) FROM pg_database WHERE datname = current_database()"
+        ).fetchone()
+        if row == (RUNTIME_ROLE,):
+            roles = sql.Identifier(RUNTIME_ROLE), sql.Identifier(OWNER_ROLE)
+            connection.execute(sql.SQL("REASSIGN OWNED BY {} TO {}").format(*roles))
+
+
+def _has_role(superuser: psycopg.Connection[tuple[object, ...]], name: str) -> bool:
+    known = superuser.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", [name])
+    return known.fetchone() is not None
 
 
 def _last_words(output: bytes) -> str:

@@ -1,27 +1,15 @@
-"""PostgreSQL as the exchange uses it: connections, the pool, durability, migrations.
+"""PostgreSQL as the exchange's processes use it: connections, the pool, durability."""
 
-Migrations are raw SQL files of ``migrations/``, run by dbmate (ADR 0020): each file is one
-transaction, pending ones run in the order of their numbers, an advisory lock of the server keeps
-two starting exchanges apart. A number belongs to one noun: 0001-0009 log and segments, 0010-0019
-organisations to grants, 0020-0029 trips.
-"""
-
-import os
-import subprocess
-import sys
-from pathlib import Path
 from typing import Any, Protocol
-from urllib.parse import quote, urlencode
 
-from psycopg import Connection, conninfo
+from psycopg import Connection
 from psycopg_pool import ConnectionPool
 
 from exchange.exits import EnvironmentUnfit
 
-MIGRATIONS = Path(__file__).with_name("migrations")
+VERSION_MIN = 15
+CONNECT_TIMEOUT_S = 5
 _DURABLE = ("fsync", "full_page_writes", "synchronous_commit")
-_CONNECT_TIMEOUT_S = 5
-_MIGRATE_TIMEOUT_S = 120
 
 
 class DatabaseSettings(Protocol):
@@ -29,7 +17,7 @@ class DatabaseSettings(Protocol):
 
     @property
     def database_url(self) -> str:
-        """A libpq URL or conninfo string; the supervisor fills in the embedded server's."""
+        """A libpq URL or conninfo string; for the embedded server it is filled in."""
 
 
 class StoreUnfit(EnvironmentUnfit):
@@ -40,7 +28,7 @@ def connect(settings: DatabaseSettings) -> Connection[Any]:
     """One connection, in transactions that the caller commits; ``psycopg.OperationalError``."""
     return Connection.connect(
         _url_of(settings),
-        connect_timeout=_CONNECT_TIMEOUT_S,
+        connect_timeout=CONNECT_TIMEOUT_S,
         application_name="haulproof",
         options="-c timezone=UTC",
     )
@@ -51,7 +39,7 @@ def pool(settings: DatabaseSettings, size_max: int = 8) -> ConnectionPool[Connec
     made: ConnectionPool[Connection[Any]] = ConnectionPool(
         _url_of(settings),
         kwargs={
-            "connect_timeout": _CONNECT_TIMEOUT_S,
+            "connect_timeout": CONNECT_TIMEOUT_S,
             "application_name": "haulproof",
             "options": "-c timezone=UTC",
         },
@@ -73,7 +61,12 @@ def durability(conn: Connection[Any]) -> dict[str, str]:
 
 
 def check_durability(conn: Connection[Any]) -> dict[str, str]:
-    """``durability``, or ``StoreUnfit`` when a committed record could be lost."""
+    """``durability``, or ``StoreUnfit`` for an old server or one that may lose what it commits."""
+    if conn.info.server_version < VERSION_MIN * 10_000:
+        raise StoreUnfit(
+            f"the database is PostgreSQL {conn.info.server_version // 10_000}: "
+            f"use {VERSION_MIN} or newer"
+        )
     found = durability(conn)
     off = sorted(name for name, value in found.items() if value == "off")
     if off:
@@ -81,52 +74,6 @@ def check_durability(conn: Connection[Any]) -> dict[str, str]:
             f"the database may lose what it committed: turn on {', '.join(off)} in postgresql.conf"
         )
     return found
-
-
-def migrate(settings: DatabaseSettings) -> None:
-    """Bring the schema up to date; ``StoreUnfit`` with dbmate's words when a file fails."""
-    program = Path(sys.executable).with_name("dbmate")
-    command = [
-        str(program),
-        "--migrations-dir",
-        str(MIGRATIONS),
-        "--env-file",
-        os.devnull,
-        "--no-dump-schema",
-        "--migration-lock",
-        "migrate",
-    ]
-    # By the environment, not as an argument: other users of the host can read arguments.
-    environment = {**os.environ, "DATABASE_URL": migration_url(_url_of(settings))}
-    try:
-        done = subprocess.run(
-            command,
-            env=environment,
-            capture_output=True,
-            text=True,
-            timeout=_MIGRATE_TIMEOUT_S,
-            check=False,
-        )
-    except FileNotFoundError:
-        raise StoreUnfit("dbmate is missing: install haulproof[exchange] again") from None
-    except subprocess.TimeoutExpired:
-        raise StoreUnfit(
-            f"the database was not migrated within {_MIGRATE_TIMEOUT_S} s: end what holds its locks"
-        ) from None
-    if done.returncode != 0:
-        said = (done.stderr or done.stdout).strip().splitlines()
-        raise StoreUnfit(f"the database could not be migrated: {said[-1] if said else 'no reason'}")
-
-
-def migration_url(database_url: str) -> str:
-    """The URL in which dbmate's driver reads any libpq conninfo, Unix sockets included."""
-    parts = conninfo.conninfo_to_dict(database_url)
-    name = str(parts.pop("dbname", None) or "postgres")
-    host = str(parts.get("host") or "")
-    if host.startswith("/"):  # a Unix socket has no TLS, and the driver would ask for it
-        parts["sslmode"] = "disable"
-    query = urlencode({key: value for key, value in parts.items() if value is not None})
-    return f"postgres:///{quote(name, safe='')}?{query}"
 
 
 def _url_of(settings: DatabaseSettings) -> str:

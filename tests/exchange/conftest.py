@@ -1,7 +1,8 @@
 """Real servers for every test under tests/exchange; a session starts each once and ends it.
 
-``postgres``         libpq URL of a fresh database with every migration, dropped after the test
-``empty_postgres``   the same without migrations
+``postgres``         libpq URL of a fresh database with every migration, dropped after the test, as
+                     the exchange's processes have it: ``as_owner`` gives more
+``empty_postgres``   the same without migrations, owned by that role
 ``nats``             the running broker: URL, user and password of the exchange's account, MQTT
                      address, CA file; streams are deleted after the test
 ``mosquitto``        a Mosquitto of this test's own, from the files that an operator would use
@@ -26,10 +27,10 @@ from psycopg import sql
 from exchange.directory import Directory, open_directory
 from exchange.embedded.nats import EmbeddedNats
 from exchange.embedded.postgres import EmbeddedPostgres
-from exchange.embedded.postgres_cluster import RUNTIME_ROLE
+from exchange.embedded.postgres_cluster import DATABASE, OWNER_ROLE, RUNTIME_ROLE
 from exchange.kept_ports import Ports, keep_ports
 from exchange.settings import Settings
-from exchange.store.database import migrate
+from exchange.store.migration import migrate
 from tests.exchange.mosquitto import Mosquitto, mosquitto_of
 from tests.exchange.pristine import Pristine, remember
 from tests.exchange.world import World, running
@@ -67,9 +68,11 @@ def postgres_server(exchange_directory: Directory) -> Iterator[EmbeddedPostgres]
 
 @pytest.fixture(scope="session")
 def migrated_template(postgres_server: EmbeddedPostgres) -> str:
-    _make_database(postgres_server, "template_migrated", template="template1")
-    migrate(_DatabaseOnly(_url_of(postgres_server, "template_migrated")))
-    return "template_migrated"
+    name = "template_migrated"
+    _make_database(postgres_server, name, "template1", OWNER_ROLE)
+    owner = postgres_server.migration_url.replace(f"@/{DATABASE}?", f"@/{name}?")
+    migrate(_Roles(_url_of(postgres_server, name), owner))
+    return name
 
 
 @pytest.fixture
@@ -107,7 +110,7 @@ def own_world(postgres: str, exchange_directory: Directory, tmp_path: Path) -> I
 
 @pytest.fixture
 def empty_postgres(postgres_server: EmbeddedPostgres) -> Iterator[str]:
-    with fresh_database(postgres_server, "template1") as url:
+    with fresh_database(postgres_server, "template1", RUNTIME_ROLE) as url:
         yield url
 
 
@@ -150,30 +153,33 @@ def mosquitto(exchange_directory: Directory, exchange_ports: Ports) -> Iterator[
 
 
 @dataclass(frozen=True)
-class _DatabaseOnly:
+class _Roles:
     database_url: str
+    migration_url: str
 
 
 @contextmanager
-def fresh_database(server: EmbeddedPostgres, template: str) -> Iterator[str]:
+def fresh_database(
+    server: EmbeddedPostgres, template: str, owner: str = OWNER_ROLE
+) -> Iterator[str]:
     name = f"test_{secrets.token_hex(6)}"
-    _make_database(server, name, template)
+    _make_database(server, name, template, owner)
     yield _url_of(server, name)
     with psycopg.connect(server.superuser_url, autocommit=True) as superuser:
         superuser.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
 
 
-def _make_database(server: EmbeddedPostgres, name: str, template: str) -> None:
+def _make_database(server: EmbeddedPostgres, name: str, template: str, owner: str) -> None:
     with psycopg.connect(server.superuser_url, autocommit=True) as superuser:
         superuser.execute(
             sql.SQL("CREATE DATABASE {} OWNER {} TEMPLATE {}").format(
-                sql.Identifier(name), sql.Identifier(RUNTIME_ROLE), sql.Identifier(template)
+                sql.Identifier(name), sql.Identifier(owner), sql.Identifier(template)
             )
         )
 
 
 def _url_of(server: EmbeddedPostgres, name: str) -> str:
-    return server.url.replace(f"@/{RUNTIME_ROLE}?", f"@/{name}?")
+    return server.url.replace(f"@/{DATABASE}?", f"@/{name}?")
 
 
 async def _delete_streams(broker: Broker) -> None:

@@ -1,14 +1,12 @@
-"""Connections and migrations against a real PostgreSQL."""
+"""Connections against a real PostgreSQL."""
 
-import re
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import psycopg
 import pytest
 
 from exchange.store import database
-from exchange.store.database import MIGRATIONS, StoreUnfit
+from exchange.store.database import StoreUnfit
 from schemas.catalogue import SIGNALS
 
 
@@ -17,33 +15,7 @@ class Store:
     database_url: str
 
 
-def test_every_migration_has_a_number_of_its_own_and_is_never_taken_back() -> None:
-    files = sorted(path.name for path in MIGRATIONS.glob("*.sql"))
-    numbers = [name.split("_")[0] for name in files]
-
-    assert all(re.fullmatch(r"\d{4}_[a-z_]+\.sql", name) for name in files)
-    assert len(set(numbers)) == len(numbers)
-    for name in files:
-        text = (MIGRATIONS / name).read_text()
-        assert text.startswith("-- migrate:up\n")
-        assert text.endswith("\n-- migrate:down\n")
-
-
-def test_migrating_again_or_twice_at_once_changes_nothing(empty_postgres: str) -> None:
-    store = Store(empty_postgres)
-
-    with ThreadPoolExecutor(2) as both:
-        list(both.map(database.migrate, [store, store]))
-    database.migrate(store)
-
-    with database.connect(store) as conn:
-        applied = conn.execute("SELECT count(*) FROM schema_migrations").fetchone()
-    assert applied == (len(list(MIGRATIONS.glob("*.sql"))),)
-
-
-def test_a_database_that_cannot_be_reached_is_told_in_a_sentence(empty_postgres: str) -> None:
-    with pytest.raises(StoreUnfit, match="could not be migrated"):
-        database.migrate(Store(empty_postgres.replace("@/", "@/no-such-")))
+def test_without_a_database_s_url_it_is_told() -> None:
     with pytest.raises(StoreUnfit, match="no database is configured"):
         database.connect(Store(""))
 
@@ -88,11 +60,3 @@ def test_the_pool_commits_or_rolls_back(postgres: str) -> None:
             row = conn.execute("SELECT to_regclass('kept')::text, to_regclass('lost')").fetchone()
 
     assert row == ("kept", None)
-
-
-def test_the_driver_s_url_names_socket_and_database() -> None:
-    socket = database.migration_url("postgresql://me:p%2Fw@/my%20db?host=/run/x")
-    tcp = database.migration_url("host=db.example port=5433 user=me dbname=hp sslmode=verify-full")
-
-    assert socket == "postgres:///my%20db?user=me&password=p%2Fw&host=%2Frun%2Fx&sslmode=disable"
-    assert tcp == "postgres:///hp?user=me&host=db.example&port=5433&sslmode=verify-full"

@@ -1,0 +1,90 @@
+"""What the runtime role may do with each table; everything else is the owner's alone.
+
+Append-only tables have no UPDATE and no DELETE: a process of ours that was taken over can add to
+what was committed, but not change it. Where a column may change, it is named.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from psycopg import Connection, sql
+
+
+@dataclass(frozen=True, slots=True)
+class Rights:
+    """Beyond SELECT."""
+
+    insert: bool = True
+    update: tuple[str, ...] = ()
+    delete: bool = False
+
+
+APPEND = Rights()
+READ = Rights(insert=False)
+
+TABLES: dict[str, Rights] = {
+    "schema_migrations": READ,
+    "tree_head": Rights(insert=False, update=("size", "root", "key_epoch")),
+    "tile": Rights(update=("hashes",)),
+    "leaf": APPEND,
+    "statement": APPEND,
+    "checkpoint": APPEND,
+    "signer_state": Rights(update=("state", "detail", "since")),
+    "segment_key": APPEND,
+    "segment": APPEND,
+    "quarantine": Rights(update=("times", "last_at")),
+    "quarantine_count": Rights(update=("messages", "bytes")),
+    "quarantine_kept": Rights(update=("digests", "messages", "bytes")),
+    "organisation": APPEND,
+    "org_key": Rights(update=("revoked_index",)),
+    "oauth_client": Rights(delete=True),
+    "device": Rights(update=("mqtt_secret_hash", "mosquitto_hash")),
+    "device_key": Rights(update=("revoked_index",)),
+    "binding": APPEND,
+    "grant_record": Rights(update=("revoked_index", "revoked_ms")),
+    "revocation": APPEND,
+    "access_log": Rights(update=("batch_index",)),
+    "idempotency": Rights(update=("sealed_answer",), delete=True),
+    "trip": Rights(update=("superseded_index",)),
+    "trip_progress": Rights(insert=False, update=("next_index",)),
+    "trip_pending": Rights(update=("from_ms", "first_index"), delete=True),
+    "trip_settled": Rights(update=("judged_ms",), delete=True),
+}
+"""Every table of the migrations; a new one has to be entered here."""
+
+VIEWS = ("sample",)
+SEQUENCES = ("segment_id",)
+
+
+def grant(conn: Connection[Any], role: str) -> None:
+    """Give a role exactly these rights, in the caller's transaction; ``conn`` is the owner's."""
+    to = sql.Identifier(role)
+    database = sql.Identifier(conn.info.dbname)
+    for statement in _of_database(database, to):
+        conn.execute(statement)
+    for name, rights in TABLES.items():
+        for statement in _of_table(sql.Identifier(name), rights, to):
+            conn.execute(statement)
+    for name in VIEWS:
+        conn.execute(sql.SQL("GRANT SELECT ON {} TO {}").format(sql.Identifier(name), to))
+    for name in SEQUENCES:
+        conn.execute(sql.SQL("GRANT USAGE ON SEQUENCE {} TO {}").format(sql.Identifier(name), to))
+
+
+def _of_database(database: sql.Identifier, to: sql.Identifier) -> Iterator[sql.Composed]:
+    yield sql.SQL("REVOKE CREATE, TEMPORARY ON DATABASE {} FROM PUBLIC, {}").format(database, to)
+    yield sql.SQL("REVOKE CREATE ON SCHEMA public FROM PUBLIC, {}").format(to)
+    yield sql.SQL("GRANT USAGE ON SCHEMA public TO {}").format(to)
+
+
+def _of_table(table: sql.Identifier, rights: Rights, to: sql.Identifier) -> Iterator[sql.Composed]:
+    yield sql.SQL("REVOKE ALL ON {} FROM PUBLIC, {}").format(table, to)
+    yield sql.SQL("GRANT SELECT ON {} TO {}").format(table, to)
+    if rights.insert:
+        yield sql.SQL("GRANT INSERT ON {} TO {}").format(table, to)
+    if rights.update:
+        columns = sql.SQL(", ").join(map(sql.Identifier, rights.update))
+        yield sql.SQL("GRANT UPDATE ({}) ON {} TO {}").format(columns, table, to)
+    if rights.delete:
+        yield sql.SQL("GRANT DELETE ON {} TO {}").format(table, to)
