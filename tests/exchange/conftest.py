@@ -1,7 +1,8 @@
 """Real servers for every test under tests/exchange; a session starts each once and ends it.
 
 ``postgres``         libpq URL of a fresh database with every migration, dropped after the test, as
-                     the exchange's processes have it: ``as_owner`` gives more
+                     the exchange's processes have it
+``owner``            a connection to it as the owner of the schema, for what they may not do
 ``empty_postgres``   the same without migrations, owned by that role
 ``nats``             the running broker: URL, user and password of the exchange's account, MQTT
                      address, CA file; streams are deleted after the test
@@ -18,6 +19,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import nats as nats_client
 import psycopg
@@ -32,6 +34,7 @@ from exchange.kept_ports import Ports, keep_ports
 from exchange.settings import Settings
 from exchange.store.migration import migrate
 from tests.exchange.mosquitto import Mosquitto, mosquitto_of
+from tests.exchange.owner import owner_url
 from tests.exchange.pristine import Pristine, remember
 from tests.exchange.world import World, running
 
@@ -67,11 +70,11 @@ def postgres_server(exchange_directory: Directory) -> Iterator[EmbeddedPostgres]
 
 
 @pytest.fixture(scope="session")
-def migrated_template(postgres_server: EmbeddedPostgres) -> str:
+def migrated_template(postgres_server: EmbeddedPostgres, exchange_directory: Directory) -> str:
     name = "template_migrated"
     _make_database(postgres_server, name, "template1", OWNER_ROLE)
-    owner = postgres_server.migration_url.replace(f"@/{DATABASE}?", f"@/{name}?")
-    migrate(_Roles(_url_of(postgres_server, name), owner))
+    url = _url_of(postgres_server, name)
+    migrate(_Roles(url, owner_url(exchange_directory, url)))
     return name
 
 
@@ -79,6 +82,12 @@ def migrated_template(postgres_server: EmbeddedPostgres) -> str:
 def postgres(postgres_server: EmbeddedPostgres, migrated_template: str) -> Iterator[str]:
     with fresh_database(postgres_server, migrated_template) as url:
         yield url
+
+
+@pytest.fixture
+def owner(postgres: str, exchange_directory: Directory) -> Iterator[psycopg.Connection[Any]]:
+    with psycopg.connect(owner_url(exchange_directory, postgres), autocommit=True) as connection:
+        yield connection
 
 
 @pytest.fixture(scope="session")
@@ -90,7 +99,7 @@ def kept_world(
 ) -> Iterator[tuple[World, Pristine]]:
     fence = tmp_path_factory.mktemp("fence") / "fence"
     with fresh_database(postgres_server, migrated_template) as url:
-        pristine = remember(url)
+        pristine = remember(owner_url(exchange_directory, url))
         with running(exchange_directory, url, fence) as made:
             yield made, pristine
 

@@ -13,25 +13,26 @@ _KEPT = "schema_migrations"
 class Pristine:
     """The rows that a freshly migrated database holds, by table."""
 
+    owner_url: str
     tables: tuple[str, ...]
     rows: dict[str, list[dict[str, Any]]]
 
 
-def remember(url: str) -> Pristine:
+def remember(owner_url: str) -> Pristine:
     """What a freshly migrated database holds."""
-    with psycopg.connect(url, row_factory=psycopg.rows.dict_row) as conn:
+    with psycopg.connect(owner_url, row_factory=psycopg.rows.dict_row) as conn:
         found = conn.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'public'")
         tables = tuple(row["tablename"] for row in found if row["tablename"] != _KEPT)
         query = sql.SQL("SELECT * FROM {}")
         rows = {
             table: conn.execute(query.format(sql.Identifier(table))).fetchall() for table in tables
         }
-    return Pristine(tables, {table: held for table, held in rows.items() if held})
+    return Pristine(owner_url, tables, {table: held for table, held in rows.items() if held})
 
 
-def restore(url: str, pristine: Pristine) -> None:
+def restore(pristine: Pristine) -> None:
     """Empty every table and put back what the migrations had put there."""
-    with psycopg.connect(url) as conn:
+    with psycopg.connect(pristine.owner_url) as conn:
         tables = sql.SQL(", ").join(map(sql.Identifier, pristine.tables))
         conn.execute(sql.SQL("TRUNCATE {} RESTART IDENTITY CASCADE").format(tables))
         for table, rows in pristine.rows.items():

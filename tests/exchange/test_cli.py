@@ -11,8 +11,8 @@ from exchange.cli import main
         (["up", "--nope"], "No such option: --nope: see haulproof up --help"),
         (["up", "more"], "Got unexpected extra argument(s) (more): see haulproof up --help"),
         (["up", "--config", "none.toml"], "there is no settings file none.toml: check --config"),
-        (["down"], "one of up, org, device, grant, trip is expected"),
-        ([], "one of up, org, device, grant, trip is expected"),
+        (["down"], "one of up, org, device, grant, trip, broker is expected"),
+        ([], "one of up, org, device, grant, trip, broker is expected"),
     ],
 )
 def test_wrong_usage_is_one_sentence_and_exit_2(

@@ -94,7 +94,7 @@ class World:
 
     def begin_again(self, pristine: Pristine) -> None:
         """An empty log and nobody but the operator."""
-        restore(self.settings.database_url, pristine)
+        restore(pristine)
         self.fence.unlink(missing_ok=True)
         self.orgs.clear()
         introduce(self.settings, self.directory)

@@ -115,11 +115,11 @@ def test_one_message_that_breaks_the_code_is_kept_aside_and_the_rest_committed(
 
 
 def test_data_that_the_database_will_not_have_is_kept_aside(
-    conn: Connection[Any], worker: Worker
+    conn: Connection[Any], owner: Connection[Any], worker: Worker
 ) -> None:
     truck = Truck()
     admit(conn, truck)
-    conn.execute("ALTER TABLE segment ADD CHECK (seq <> 2)")
+    owner.execute("ALTER TABLE segment ADD CHECK (seq <> 2)")
 
     result = worker.handle([truck.message(truck.segment()) for _ in range(4)])
 
@@ -129,16 +129,16 @@ def test_data_that_the_database_will_not_have_is_kept_aside(
 
 
 def test_a_store_that_is_not_itself_is_nobody_s_message_s_fault(
-    conn: Connection[Any], worker: Worker
+    conn: Connection[Any], owner: Connection[Any], worker: Worker
 ) -> None:
     truck = Truck()
     admit(conn, truck)
     message: Message = truck.message(truck.segment())
-    conn.execute("ALTER TABLE tree_head RENAME TO mislaid")
+    owner.execute("ALTER TABLE tree_head RENAME TO mislaid")
     with pytest.raises(psycopg.errors.UndefinedTable):
         worker.handle([message])
-    conn.execute("ALTER TABLE mislaid RENAME TO tree_head")
-    conn.execute("DELETE FROM tree_head")
+    owner.execute("ALTER TABLE mislaid RENAME TO tree_head")
+    owner.execute("DELETE FROM tree_head")
     with pytest.raises(LogDamaged):
         worker.handle([message])
 

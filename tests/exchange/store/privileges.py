@@ -43,7 +43,7 @@ def check_refusals(conn: Connection[Any]) -> None:
     """The server itself refuses; what a right says is what happens."""
     append_only = [name for name, one in TABLES.items() if not one.update and not one.delete]
     assert {"leaf", "statement", "checkpoint", "segment", "segment_key"} <= set(append_only)
-    statements = [
+    statements: list[sql.SQL | sql.Composed] = [
         sql.SQL("CREATE TABLE more (a int)"),
         sql.SQL("CREATE TEMPORARY TABLE more (a int)"),
         sql.SQL("CREATE SCHEMA more"),

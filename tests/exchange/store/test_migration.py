@@ -7,11 +7,12 @@ from dataclasses import dataclass
 import psycopg
 import pytest
 
+from exchange.directory import Directory
 from exchange.embedded.postgres import EmbeddedPostgres
-from exchange.embedded.postgres_cluster import DATABASE
 from exchange.store import database
 from exchange.store.database import StoreUnfit
 from exchange.store.migration import MIGRATIONS, migrate
+from tests.exchange.owner import owner_url
 from tests.exchange.store.privileges import check_privileges, check_refusals
 
 
@@ -63,16 +64,14 @@ def test_a_role_that_may_not_migrate_is_told_what_to_set(
         name = psycopg.conninfo.conninfo_to_dict(empty_postgres)["dbname"]
         superuser.execute(f"ALTER DATABASE {name} OWNER TO haulproof_owner")
 
-    with pytest.raises(StoreUnfit, match="permission denied.*set database_migration_url"):
+    with pytest.raises(StoreUnfit, match=r"permission denied.*set database_migration_url"):
         migrate(Store(empty_postgres))
 
 
 def test_the_runtime_role_has_the_rights_of_the_table_and_no_others(
-    postgres_server: EmbeddedPostgres, postgres: str
+    exchange_directory: Directory, postgres: str
 ) -> None:
-    name = psycopg.conninfo.conninfo_to_dict(postgres)["dbname"]
-    owner = postgres_server.migration_url.replace(f"@/{DATABASE}?", f"@/{name}?")
-    migrate(Store(postgres, owner))
+    migrate(Store(postgres, owner_url(exchange_directory, postgres)))
 
     with psycopg.connect(postgres, autocommit=True) as conn:
         check_privileges(conn)

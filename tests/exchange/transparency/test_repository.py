@@ -160,19 +160,22 @@ def test_a_key_epoch_waits_for_the_head_s_lock(postgres: str) -> None:
         assert log.key_epoch(other) == 1
 
 
-def test_a_tile_that_is_gone_is_damage_not_a_wrong_proof(conn: Connection[Any]) -> None:
+def test_a_tile_that_is_gone_is_damage_not_a_wrong_proof(
+    conn: Connection[Any], owner: Connection[Any]
+) -> None:
     leaves = some_leaves(random.Random(1), 300)
     log.append_leaves(conn, leaves)
     log.publish(conn, Published(b"note", 300, log.head(conn).root))
-    conn.execute("DELETE FROM tile WHERE level = 0 AND n = 0")
+    conn.commit()
+    owner.execute("DELETE FROM tile WHERE level = 0 AND n = 0")
 
     with pytest.raises(LogDamaged, match="tile 0 of level 0"):
         log.node_reader(conn, 300)(0, 3)
     with pytest.raises(LogDamaged):
         log.tile(conn, 0, 0, 256)
-    conn.execute("DELETE FROM leaf WHERE index = 290")
+    owner.execute("DELETE FROM leaf WHERE index = 290")
     with pytest.raises(LogDamaged, match="leaves after 256"):
         log.entries(conn, 1, 44)
-    conn.execute("DELETE FROM tree_head")
+    owner.execute("DELETE FROM tree_head")
     with pytest.raises(LogDamaged):
         log.lock_head(conn)

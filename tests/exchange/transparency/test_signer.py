@@ -170,10 +170,10 @@ def test_of_two_signers_one_is_told_that_the_fence_moved(
     assert check_history(conn, key, fence_file) == 4
 
 
-def truncate(conn: Connection[Any]) -> None:
+def truncate(owner: Connection[Any]) -> None:
     """What a database restored from nothing looks like; its history went with it."""
-    conn.execute("TRUNCATE leaf, tile, checkpoint CASCADE")
-    conn.execute("UPDATE tree_head SET size = 0, root = %s", [EMPTY_ROOT])
+    owner.execute("TRUNCATE leaf, tile, checkpoint CASCADE")
+    owner.execute("UPDATE tree_head SET size = 0, root = %s", [EMPTY_ROOT])
 
 
 def replace_fence(fence_file: Path, note: bytes | None) -> None:
@@ -183,14 +183,14 @@ def replace_fence(fence_file: Path, note: bytes | None) -> None:
 
 
 def test_a_shorter_or_forked_tree_is_not_signed(
-    conn: Connection[Any], key: Ed25519NoteSigner, fence_file: Path
+    conn: Connection[Any], owner: Connection[Any], key: Ed25519NoteSigner, fence_file: Path
 ) -> None:
     signer = LogSigner(conn, FileFence(fence_file), key)
     grow(conn, 10)
     signer.turn()
     fenced = FileFence(fence_file).read()
 
-    truncate(conn)
+    truncate(owner)
     grow(conn, 4)
     with pytest.raises(LogBehindFence, match="refills the missing leaves"):
         signer.turn()
@@ -227,7 +227,7 @@ def test_a_lost_foreign_or_older_fence_is_not_signed_over(
 
 
 def test_a_head_that_its_tiles_do_not_bear_out_is_not_signed(
-    conn: Connection[Any], key: Ed25519NoteSigner, fence_file: Path
+    conn: Connection[Any], owner: Connection[Any], key: Ed25519NoteSigner, fence_file: Path
 ) -> None:
     signer = LogSigner(conn, FileFence(fence_file), key)
     grow(conn, 3)
@@ -236,7 +236,7 @@ def test_a_head_that_its_tiles_do_not_bear_out_is_not_signed(
     conn.execute("UPDATE tree_head SET root = sha256('other')")
     with pytest.raises(ForkedLog):
         signer.turn()
-    conn.execute("DELETE FROM tile")
+    owner.execute("DELETE FROM tile")
     with pytest.raises(LogDamaged):
         signer.turn()
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import psycopg
 import pytest
+from psycopg import Connection
 
 from exchange.derive.recompute import NotRecomputable, recompute
 from exchange.derive.thresholds import CURRENT
@@ -341,11 +342,11 @@ def test_commit_whose_answer_was_lost_is_not_repeated(log: Log, truck: Device) -
 
 
 def test_trips_can_be_dropped_and_derived_again_to_the_same_content(
-    log: Log, truck: Device
+    log: Log, truck: Device, owner: Connection[Any]
 ) -> None:
     commit_drive(log, truck, recorded("driveplotr_33"))
     turn(log.conn, log.notary)
-    log.conn.execute("TRUNCATE trip, trip_settled, trip_pending")
+    owner.execute("TRUNCATE trip, trip_settled, trip_pending")
     log.conn.execute("UPDATE trip_progress SET next_index = 0")
     turn(log.conn, log.notary)
 

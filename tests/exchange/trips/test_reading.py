@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import httpx
+import psycopg
 import pytest
 
 from ledger.evidence.report import Report
@@ -12,6 +13,7 @@ from ledger.evidence.verify import verify_evidence
 from ledger.policy import Policy, parse_policy
 from schemas.statements.grant import Precision
 from tests.exchange.committed import SAMPLES
+from tests.exchange.owner import owner_url
 from tests.exchange.world import T0, Device, Organisation, World
 
 MINUTE_MS = SAMPLES * 1_000
@@ -195,8 +197,13 @@ def test_a_list_is_refused_where_no_window_reaches(road: Road) -> None:
     assert (across.status_code, across.json()["items"]) == (200, [])
 
 
+def _as_owner(road: Road) -> psycopg.Connection[Any]:
+    world = road.world
+    return psycopg.connect(owner_url(world.directory, world.settings.database_url))
+
+
 def _expire(road: Road, granted: dict[str, Any]) -> None:
-    with road.world.exchange.connection() as conn:
+    with _as_owner(road) as conn:
         conn.execute("UPDATE grant_record SET expires_ms = 1 WHERE index = %s", [granted["index"]])
 
 
@@ -323,7 +330,7 @@ def test_every_read_is_in_the_access_log(road: Road) -> None:
 
 def test_nothing_leaves_when_the_access_log_cannot_be_written(road: Road) -> None:
     rename = "ALTER TABLE {} RENAME TO {}"
-    with road.world.exchange.connection() as conn:
+    with _as_owner(road) as conn:
         conn.execute(rename.format("access_log", "away"))
     try:
         for path in ("/v1/trips", f"/v1/trips/{road.trip_id}", "/v1/feed"):
@@ -332,5 +339,5 @@ def test_nothing_leaves_when_the_access_log_cannot_be_written(road: Road) -> Non
             assert answer.status_code == 500
             assert "v-1" not in answer.text
     finally:
-        with road.world.exchange.connection() as conn:
+        with _as_owner(road) as conn:
             conn.execute(rename.format("away", "access_log"))
