@@ -5,6 +5,7 @@ import signal
 
 import psycopg
 import stamina
+import structlog
 
 from exchange.broker_address import nats_tls
 from exchange.directory import Directory, existing_directory
@@ -12,8 +13,13 @@ from exchange.intake.feed import FeedQueue, socket_path
 from exchange.intake.jetstream import JetStreamQueue, connect_nats
 from exchange.intake.pipeline import Intake, Limits
 from exchange.intake.queue import SegmentQueue
+from exchange.segments.repository import make_partitions
 from exchange.settings import Settings
 from exchange.store.database import check_durability, connect
+
+_PARTITIONS_EVERY_S = 600
+
+log = structlog.get_logger("intake")
 
 
 def run(settings: Settings) -> int:
@@ -42,9 +48,11 @@ async def serve(settings: Settings, stop: asyncio.Event) -> None:
             settings.ack_interval_s,
         ),
     )
+    partitions = asyncio.create_task(_keep_partitions(settings))
     try:
         await intake.run(stop)
     finally:
+        partitions.cancel()
         await queue.disconnect()
 
 
@@ -77,6 +85,22 @@ async def _store_is_there(settings: Settings, stop: asyncio.Event) -> bool:
     except psycopg.OperationalError:
         return False
     return True
+
+
+async def _keep_partitions(settings: Settings) -> None:
+    """Without this, rows would one day all go to the partition for the rest."""
+
+    def make() -> int:
+        with connect(settings) as conn:
+            return make_partitions(conn)
+
+    while True:
+        try:
+            if made := await asyncio.to_thread(make):
+                log.info("partitions-made", partitions=made)
+        except psycopg.Error as error:
+            log.warning("partitions-wait", error=str(error).strip())
+        await asyncio.sleep(_PARTITIONS_EVERY_S)
 
 
 async def _queue(

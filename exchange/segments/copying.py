@@ -42,6 +42,7 @@ _FIXED_COLUMNS = (
     "longitude_max",
     "received_at",
     "committed_at",
+    "filed_at",
     "raw",
 )
 _SIGNALS = tuple(SIGNALS.values())
@@ -53,6 +54,9 @@ _COUNT = Struct(">h").pack(len(COLUMNS))
 _LENGTH = Struct(">i")
 _INT2, _INT4, _INT8, _REAL, _BOOL = (Struct(f">i{code}") for code in "hiqf?")
 _EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
+_EPOCH_MS = 946_684_800_000
+_LATE_US_MAX = 366 * 86_400_000_000
+_EARLY_US_MAX = 86_400_000_000
 
 
 def rows(
@@ -91,8 +95,9 @@ def _row(one: NewSegment, columns: NormalSegment, row_id: int, now: bytes) -> li
         _BOOL.pack(1, segment.driver_class),
         _INT4.pack(4, columns.unstored),
         *_summary(columns.summary),
-        _timestamp(one.received_at),
+        received := _timestamp(one.received_at),
         now,
+        _filed(segment.t0, received),
         _variable(one.raw),
     ]
     encoded = columns.signals
@@ -128,6 +133,15 @@ def _variable(data: bytes) -> bytes:
 @lru_cache(maxsize=65_536)
 def _text(text: str) -> bytes:
     return _variable(text.encode())
+
+
+def _filed(t0_ms: int, received: bytes) -> bytes:
+    """The time by which the row is filed: ``t0`` where the truck's clock can have been right."""
+    received_us = int.from_bytes(received[4:], "big", signed=True)
+    t0_us = (t0_ms - _EPOCH_MS) * 1000
+    if received_us - _LATE_US_MAX <= t0_us <= received_us + _EARLY_US_MAX:
+        return _INT8.pack(8, t0_us)
+    return received
 
 
 def _timestamp(at: datetime) -> bytes:

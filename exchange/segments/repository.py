@@ -73,6 +73,12 @@ def copy_rows(conn: Connection[Any], stream: bytes) -> None:
         copy.write(stream)
 
 
+def make_partitions(conn: Connection[Any]) -> int:
+    """Make the partitions that new segments will soon need; how many were missing."""
+    row = conn.execute("SELECT make_segment_partitions()").fetchone()
+    return 0 if row is None else int(row[0])
+
+
 def segments_after(conn: Connection[Any], index: int, limit: int) -> list[CommittedSegment]:
     """Committed segments, published or not, with a larger index; ascending."""
     condition = sql.SQL("l.index > %s AND l.segment_id IS NOT NULL")

@@ -48,9 +48,11 @@ def migrate(settings: MigrationSettings) -> None:
         runtime = conn.info.user
         pending = _pending(conn)
     with _as_owner(settings.migration_url) as owner:
-        if pending:
-            _run_dbmate(driver_url(owner))
-        if owner.info.user != runtime:
+        driver, is_other = driver_url(owner), owner.info.user != runtime
+    if pending:
+        _run_dbmate(driver)
+    if is_other:
+        with _as_owner(settings.migration_url) as owner:
             _grant(owner, runtime)
 
 

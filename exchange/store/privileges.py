@@ -53,8 +53,9 @@ TABLES: dict[str, Rights] = {
 }
 """Every table of the migrations; a new one has to be entered here."""
 
-VIEWS = ("sample",)
+VIEWS = ("sample", "exposure")
 SEQUENCES = ("segment_id",)
+FUNCTIONS = ("make_segment_partitions",)
 
 
 def grant(conn: Connection[Any], role: str) -> None:
@@ -70,6 +71,8 @@ def grant(conn: Connection[Any], role: str) -> None:
         conn.execute(sql.SQL("GRANT SELECT ON {} TO {}").format(sql.Identifier(name), to))
     for name in SEQUENCES:
         conn.execute(sql.SQL("GRANT USAGE ON SEQUENCE {} TO {}").format(sql.Identifier(name), to))
+    for name in FUNCTIONS:
+        conn.execute(sql.SQL("GRANT EXECUTE ON FUNCTION {} TO {}").format(sql.Identifier(name), to))
 
 
 def _of_database(database: sql.Identifier, to: sql.Identifier) -> Iterator[sql.Composed]:

@@ -121,11 +121,11 @@ def test_data_under_a_long_private_path_needs_no_parents_mode(tmp_path: Path) ->
 
 def test_data_stay_when_the_server_is_started_again(tmp_path: Path) -> None:
     directory = open_directory(Settings(dir=tmp_path / "ex"))
-    with running(directory) as server, psycopg.connect(server.url) as connection:
+    with running(directory) as server, psycopg.connect(server.migration_url) as connection:
         connection.execute("CREATE TABLE kept (n int)")
     owner = directory.postgres.stat().st_uid
     with running(directory) as server:
-        assert only(server.url, "SELECT count(*) FROM kept") == 0
+        assert only(server.migration_url, "SELECT count(*) FROM kept") == 0
     assert directory.postgres.stat().st_uid == owner
 
 
