@@ -41,6 +41,11 @@ class MosquittoFolder:
         """What ``mosquitto -c`` is given."""
         return self.folder / "mosquitto.conf"
 
+    @property
+    def pid_file(self) -> Path:
+        """Where our configuration has Mosquitto write its process id."""
+        return self.folder / "mosquitto.pid"
+
     def prepare(self) -> None:
         """Write what is missing of configuration, rights and data folder."""
         if not self.folder.is_dir():

@@ -43,7 +43,9 @@ def mosquitto(
     config: Config = None,
     pid_file: Annotated[
         Path | None,
-        typer.Option("--pid-file", metavar="FILE", help="Mosquitto's, to have it read again."),
+        typer.Option(
+            "--pid-file", metavar="FILE", help="Mosquitto's, if not FOLDER/mosquitto.pid."
+        ),
     ] = None,
     follow: Annotated[
         bool, typer.Option("--follow", help="Go on until Ctrl-C, whenever a device is admitted.")
@@ -52,8 +54,9 @@ def mosquitto(
 ) -> None:
     """Write mosquitto.conf and acl if they are missing; bring passwords and certificate up to date.
 
-    Example: haulproof broker mosquitto /etc/mosquitto/haulproof --dir ex --config exchange.toml
-    --pid-file /run/mosquitto/mosquitto.pid --follow
+    A Mosquitto that runs is told to read them again.
+
+    Example: haulproof broker mosquitto /etc/mosquitto/haulproof --config exchange.toml --follow
     """
     settings = load_settings(config, dir=directory)
     if not settings.mqtt_url:
@@ -61,7 +64,7 @@ def mosquitto(
     settings = completed(settings, _directory(settings))
     files = MosquittoFolder(folder, settings, Directory(settings.dir))
     files.prepare()
-    kept = _Kept(files, pid_file)
+    kept = _Kept(files, pid_file or files.pid_file)
     kept.update(devices := _devices(settings))
     print_object(
         {
@@ -90,7 +93,7 @@ def nats(folder: Folder, directory: ExchangeDirectory = None, as_json: AsJson = 
 class _Kept:
     """What Mosquitto has to read again, written when it changed."""
 
-    def __init__(self, files: MosquittoFolder, pid_file: Path | None) -> None:
+    def __init__(self, files: MosquittoFolder, pid_file: Path) -> None:
         self._files = files
         self._pid_file = pid_file
         self._written: dict[str, str] | None = None
@@ -109,7 +112,7 @@ class _Kept:
             if self._written is not None:
                 _tell(f"{len(devices)} devices")
             self._written, changed = devices, True
-        if changed and self._pid_file is not None:
+        if changed:
             tell_to_read_again(self._pid_file)
 
 

@@ -61,8 +61,8 @@ FUNCTIONS = ("make_segment_partitions",)
 def grant(conn: Connection[Any], role: str) -> None:
     """Give a role exactly these rights, in the caller's transaction; ``conn`` is the owner's."""
     to = sql.Identifier(role)
-    database = sql.Identifier(conn.info.dbname)
-    for statement in _of_database(database, to):
+    row = conn.execute("SELECT current_database()").fetchone()
+    for statement in _of_database(sql.Identifier(row[0] if row else ""), to):
         conn.execute(statement)
     for name, rights in TABLES.items():
         for statement in _of_table(sql.Identifier(name), rights, to):

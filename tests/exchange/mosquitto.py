@@ -111,18 +111,27 @@ class Mosquitto:
 
 @contextmanager
 def mosquitto_of(directory: Directory) -> Iterator[Mosquitto]:
-    """In a folder that belongs to Mosquitto's user, as an operator makes it."""
+    """On a folder of its own, until the block ends."""
     program()
+    with folder_for_mosquitto() as folder:
+        server = Mosquitto(folder, directory, free_port())
+        try:
+            server.start()
+            yield server
+        finally:
+            server.stop()
+
+
+@contextmanager
+def folder_for_mosquitto() -> Iterator[Path]:
+    """Owned by the user that Mosquitto becomes when root starts it."""
     folder = Path(tempfile.mkdtemp(prefix="haulproof-mosquitto-", dir="/tmp"))
-    if os.geteuid() == 0:
-        user = pwd.getpwnam("mosquitto")
-        os.chown(folder, user.pw_uid, user.pw_gid)
-    server = Mosquitto(folder, directory, free_port())
     try:
-        server.start()
-        yield server
+        if os.geteuid() == 0:
+            user = pwd.getpwnam("mosquitto")
+            os.chown(folder, user.pw_uid, user.pw_gid)
+        yield folder
     finally:
-        server.stop()
         shutil.rmtree(folder)
 
 
