@@ -15,6 +15,10 @@ END;
 
 ALTER TABLE segment ALTER COLUMN filed_at SET NOT NULL;
 
+-- The view "exposure" says of each vehicle and day (UTC, by filed_at): segments, samples, time in ms,
+-- metres along its fixes and metres by its mean speeds (km/h / 100 in a millisecond: 1 / 360000 m),
+-- NULL where nothing was measured. It counts what was sent, not trips: those are in "trip".
+
 -- Partitions ahead of the newest id, so that none is missing when it is needed; what finds none all
 -- the same goes to segment_rest. By SECURITY DEFINER the runtime role can call it and can't do DDL.
 -- On a hypertable there is nothing to make.
@@ -82,6 +86,7 @@ BEGIN
             SELECT carrier, vehicle, time_bucket(interval '1 day', filed_at) AS day,
                 count(*) AS segments, sum(n)::bigint AS samples,
                 sum(t_end - t0)::bigint AS observed_ms, sum(distance_m)::float8 AS distance_m,
+                sum(speed_mean * (t_end - t0) / 360000)::float8 AS speed_distance_m,
                 max(speed_max) AS speed_max
             FROM segment WHERE NOT driver_class
             GROUP BY carrier, vehicle, time_bucket(interval '1 day', filed_at)
@@ -112,6 +117,7 @@ BEGIN
             SELECT carrier, vehicle, date_trunc('day', filed_at, 'UTC') AS day,
                 count(*) AS segments, sum(n)::bigint AS samples,
                 sum(t_end - t0)::bigint AS observed_ms, sum(distance_m)::float8 AS distance_m,
+                sum(speed_mean * (t_end - t0) / 360000)::float8 AS speed_distance_m,
                 max(speed_max) AS speed_max
             FROM segment WHERE NOT driver_class
             GROUP BY carrier, vehicle, date_trunc('day', filed_at, 'UTC');
