@@ -44,6 +44,7 @@ class Feeder:
         self._loop = asyncio.get_running_loop()
         self._some_wait = asyncio.Event()
         self._worker_numbers = itertools.count(1)
+        self._workers: set[asyncio.StreamWriter] = set()
         self._stopping = False
 
     def arrived(self, packet_id: int, topic: str, payload: bytes) -> None:
@@ -75,11 +76,18 @@ class Feeder:
         path.chmod(0o600)
         async with server:
             await stop.wait()
+            self.stop()
+            for worker in self._workers:
+                worker.close()
 
     async def _serve_worker(
         self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
     ) -> None:
+        if self._stopping:
+            writer.close()
+            return
         worker = next(self._worker_numbers)
+        self._workers.add(writer)
         giving: asyncio.Task[None] | None = None
         try:
             while True:
@@ -96,6 +104,7 @@ class Feeder:
             if giving is not None:
                 giving.cancel()
             writer.close()
+            self._workers.discard(writer)
             with self._changed:
                 self._window.give_back(worker)
             self._some_wait.set()

@@ -60,10 +60,20 @@ FUNCTIONS = ("make_segment_partitions",)
 
 def grant(conn: Connection[Any], role: str) -> None:
     """Give a role exactly these rights, in the caller's transaction; ``conn`` is the owner's."""
-    to = sql.Identifier(role)
     row = conn.execute("SELECT current_database()").fetchone()
-    for statement in _of_database(sql.Identifier(row[0] if row else ""), to):
-        conn.execute(statement)
+    conn.execute(
+        sql.SQL("REVOKE CREATE, TEMPORARY ON DATABASE {} FROM PUBLIC, {}").format(
+            sql.Identifier(row[0] if row else ""), sql.Identifier(role)
+        )
+    )
+    grant_in_schema(conn, role)
+
+
+def grant_in_schema(conn: Connection[Any], role: str) -> None:
+    """What ``grant`` does, without the rights that hang on the database itself."""
+    to = sql.Identifier(role)
+    conn.execute(sql.SQL("REVOKE CREATE ON SCHEMA public FROM PUBLIC, {}").format(to))
+    conn.execute(sql.SQL("GRANT USAGE ON SCHEMA public TO {}").format(to))
     for name, rights in TABLES.items():
         for statement in _of_table(sql.Identifier(name), rights, to):
             conn.execute(statement)
@@ -73,12 +83,6 @@ def grant(conn: Connection[Any], role: str) -> None:
         conn.execute(sql.SQL("GRANT USAGE ON SEQUENCE {} TO {}").format(sql.Identifier(name), to))
     for name in FUNCTIONS:
         conn.execute(sql.SQL("GRANT EXECUTE ON FUNCTION {} TO {}").format(sql.Identifier(name), to))
-
-
-def _of_database(database: sql.Identifier, to: sql.Identifier) -> Iterator[sql.Composed]:
-    yield sql.SQL("REVOKE CREATE, TEMPORARY ON DATABASE {} FROM PUBLIC, {}").format(database, to)
-    yield sql.SQL("REVOKE CREATE ON SCHEMA public FROM PUBLIC, {}").format(to)
-    yield sql.SQL("GRANT USAGE ON SCHEMA public TO {}").format(to)
 
 
 def _of_table(table: sql.Identifier, rights: Rights, to: sql.Identifier) -> Iterator[sql.Composed]:

@@ -1,5 +1,6 @@
 """Whether a role has exactly the rights that the exchange's table of rights names."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import psycopg
@@ -38,14 +39,18 @@ def check_privileges(conn: Connection[Any]) -> None:
         assert may_change == set(rights.update), table
 
 
-def check_refusals(conn: Connection[Any]) -> None:
+OF_THE_DATABASE = (
+    sql.SQL("CREATE TEMPORARY TABLE more (a int)"),
+    sql.SQL("CREATE SCHEMA more"),
+)
+
+
+def check_refusals(conn: Connection[Any], also: Sequence[sql.SQL] = OF_THE_DATABASE) -> None:
     """The server itself refuses; what a right says is what happens."""
     append_only = [name for name, one in TABLES.items() if not one.update and not one.delete]
     assert {"leaf", "statement", "checkpoint", "segment", "segment_key"} <= set(append_only)
     statements: list[sql.SQL | sql.Composed] = [
         sql.SQL("CREATE TABLE more (a int)"),
-        sql.SQL("CREATE TEMPORARY TABLE more (a int)"),
-        sql.SQL("CREATE SCHEMA more"),
         sql.SQL("ALTER TABLE leaf ADD COLUMN more int"),
         sql.SQL("DROP TABLE leaf"),
         sql.SQL("CREATE INDEX ON leaf (kind)"),
@@ -62,7 +67,7 @@ def check_refusals(conn: Connection[Any]) -> None:
             sql.SQL("DELETE FROM {}").format(table),
             sql.SQL("TRUNCATE {}").format(table),
         ]
-    for statement in statements:
+    for statement in [*statements, *also]:
         assert _refused(conn, statement), statement.as_string(conn)
 
 

@@ -8,7 +8,7 @@ from psycopg import Connection
 
 from exchange.segments.repository import make_partitions
 from exchange.store.migration import MIGRATIONS, migrate
-from exchange.store.privileges import grant
+from exchange.store.privileges import grant_in_schema
 from tests.exchange.store.filed import ROWS, check_exposure, file_rows
 from tests.exchange.store.privileges import check_privileges, check_refusals
 from tests.exchange.store.test_migration import Store
@@ -83,11 +83,11 @@ def test_the_runtime_role_has_the_rights_of_the_table_and_no_others(
     filled: Connection[Any],
 ) -> None:
     with filled.transaction():
-        grant(filled, "haulproof_runtime")
+        grant_in_schema(filled, "haulproof_runtime")  # WebAssembly can't change its database's row
     filled.execute("SET ROLE haulproof_runtime")
     try:
         check_privileges(filled)
-        check_refusals(filled)
+        check_refusals(filled, also=())
         check_exposure(filled)
         with filled.transaction(force_rollback=True):
             file_rows(filled, first_id=20_000)
