@@ -25,3 +25,13 @@ def test_an_exchange_has_as_many_intake_processes_as_it_is_told() -> None:
 def test_an_external_broker_asks_nobody_here_who_a_device_is() -> None:
     names = [name for name, _ in role_names(Settings(nats_url="nats://broker.example"))]
     assert "broker-auth" not in names
+
+
+def test_an_external_broker_asks_us_where_it_is_told_to() -> None:
+    settings = Settings(nats_url="nats://broker.example", nats_callout=True)
+    assert "broker-auth" in [name for name, _ in role_names(settings)]
+
+
+def test_a_broker_without_a_work_queue_has_a_feeder() -> None:
+    names = [name for name, _ in role_names(Settings(mqtt_url="mqtts://broker.example"))]
+    assert names == ["signer", "feed", "intake-1", "intake-2", "derive", "api"]
