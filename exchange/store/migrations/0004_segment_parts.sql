@@ -13,7 +13,10 @@ UPDATE segment SET filed_at = CASE
     ELSE received_at
 END;
 
+-- The default is for a version that runs while this migrates, and knows nothing of the column.
 ALTER TABLE segment ALTER COLUMN filed_at SET NOT NULL;
+
+ALTER TABLE segment ALTER COLUMN filed_at SET DEFAULT clock_timestamp();
 
 -- The view "exposure" says of each vehicle and day (UTC, by filed_at): segments, samples, time in ms,
 -- metres along its fixes and metres by its mean speeds (km/h / 100 in a millisecond: 1 / 360000 m),
