@@ -15,7 +15,7 @@ from nats.errors import Error as BrokerError
 from nats.js import JetStreamContext
 
 from exchange.directory import Directory
-from exchange.intake.broker import STREAM
+from exchange.intake.jetstream import STREAM
 from schemas.wire import ack
 
 _PAUSE = timedelta(hours=2)
