@@ -43,13 +43,13 @@ VERSION = 1
 FLAG_RECOVERED = 1
 FLAG_EVENT = 2
 FLAG_PRIVATE = 4
-_FLAGS_ALL = FLAG_RECOVERED | FLAG_EVENT | FLAG_PRIVATE
+FLAGS_ALL = FLAG_RECOVERED | FLAG_EVENT | FLAG_PRIVATE
 
 CLOCK_NONE, CLOCK_RTC, CLOCK_NTP, CLOCK_GNSS = range(4)
 
 _MANDATORY = (1, 2, 3, 4, 5, 6, 7, 8, 9, 12)
 _OPTIONAL = (10, 11, 13, 14)
-_CLASS_DRIVER = 1
+CLASS_DRIVER = 1
 
 Detail = Mapping[int, int | str | bytes]
 
@@ -129,7 +129,7 @@ def encode_segment(segment: Segment) -> bytes:
     if segment.flags:
         payload[13] = segment.flags
     if segment.driver_class:
-        payload[14] = _CLASS_DRIVER
+        payload[14] = CLASS_DRIVER
     return cbor.encode(payload)
 
 
@@ -234,7 +234,7 @@ def _read_raw_digests(fields: dict[int, Any]) -> tuple[bytes, ...]:
 def _read_flags(fields: dict[int, Any]) -> int:
     if 13 not in fields:
         return 0
-    flags = cbor.take_uint(fields[13], "flags", _FLAGS_ALL)
+    flags = cbor.take_uint(fields[13], "flags", FLAGS_ALL)
     if flags == 0:
         raise malformed("flags of 0 are left out")
     return flags
@@ -243,6 +243,6 @@ def _read_flags(fields: dict[int, Any]) -> int:
 def _read_class(fields: dict[int, Any]) -> bool:
     if 14 not in fields:
         return False
-    if fields[14] != _CLASS_DRIVER or type(fields[14]) is not int:
+    if fields[14] != CLASS_DRIVER or type(fields[14]) is not int:
         raise malformed("a class that no version knows")
     return True

@@ -29,6 +29,68 @@ _ARRAY_OID = {2: 21, 4: 23, 8: 20}
 
 
 @dataclass(frozen=True, slots=True)
+class PackedColumns:
+    """Encoded columns in one buffer: column c's deltas begin at byte ``starts[c]`` of ``data``.
+
+    ``widths`` are bytes of a delta, 0 for a column that cannot be right; ``counts`` are samples.
+    """
+
+    data: bytes
+    starts: Int64s
+    widths: Int64s
+    counts: Int64s
+    firsts: Int64s
+
+    @classmethod
+    def of(cls, columns: Sequence[Column], counts: Sequence[int]) -> "PackedColumns":
+        """Pack columns that were read one by one, each of so many samples."""
+        fits = [
+            INT64_MIN <= column.first <= INT64_MAX and len(column.deltas) == n * column.width
+            for column, n in zip(columns, counts, strict=True)
+        ]
+        lengths = np.array([len(column.deltas) for column in columns], np.int64)
+        return cls(
+            b"".join([column.deltas for column in columns]),
+            np.cumsum(lengths) - lengths,
+            np.array([c.width if f else 0 for c, f in zip(columns, fits, strict=True)], np.int64),
+            np.array(counts, np.int64),
+            np.array([c.first if f else 0 for c, f in zip(columns, fits, strict=True)], np.int64),
+        )
+
+    def __len__(self) -> int:
+        return len(self.starts)
+
+    def take(self, places: Int64s) -> "PackedColumns":
+        """Some of the columns, in this order, in the same buffer."""
+        return PackedColumns(
+            self.data,
+            self.starts[places],
+            self.widths[places],
+            self.counts[places],
+            self.firsts[places],
+        )
+
+    def followed_by(self, other: "PackedColumns") -> "PackedColumns":
+        """The columns of both."""
+        if not len(other):
+            return self
+        return PackedColumns(
+            self.data + other.data,
+            np.concatenate([self.starts, other.starts + len(self.data)]),
+            np.concatenate([self.widths, other.widths]),
+            np.concatenate([self.counts, other.counts]),
+            np.concatenate([self.firsts, other.firsts]),
+        )
+
+    def deltas(self) -> bytes:
+        """The deltas of every column behind one another."""
+        data, ends = self.data, self.starts + self.widths * self.counts
+        return b"".join(
+            [data[s:e] for s, e in zip(self.starts.tolist(), ends.tolist(), strict=True)]
+        )
+
+
+@dataclass(frozen=True, slots=True)
 class Decoded:
     """Columns in flat arrays: column c is ``values[starts[c]:ends[c]]``.
 
@@ -45,6 +107,14 @@ class Decoded:
         """Values and presence of one column."""
         part = slice(int(self.starts[place]), int(self.ends[place]))
         return self.values[part], self.present[part]
+
+    def within(self, largest: int) -> bool:
+        """Whether no value is missing, and none beyond ``largest`` on either side."""
+        return bool(
+            self.present.all()
+            and self.values.max(initial=0) <= largest
+            and self.values.min(initial=0) >= -largest
+        )
 
 
 def decode(part: Block | Burst) -> tuple[Int64s, dict[int, tuple[Int64s, Flags]]]:
@@ -87,19 +157,20 @@ def are_offsets(times: Int64s, present: Flags) -> bool:
 
 def decode_columns(columns: Sequence[Column], counts: Sequence[int]) -> Decoded:
     """Decode columns of ``counts`` samples each; never raises for what is inside them."""
-    groups: dict[int, list[int]] = {width: [] for width in _WIDTHS}
-    for place, (column, n) in enumerate(zip(columns, counts, strict=True)):
-        fits = INT64_MIN <= column.first <= INT64_MAX
-        if fits and n >= 1 and len(column.deltas) == n * column.width:
-            groups[column.width].append(place)
-    starts, ends = np.zeros((2, len(columns)), dtype=np.int64)
-    good = np.zeros(len(columns), dtype=np.bool_)
+    return decode_packed(PackedColumns.of(columns, counts))
+
+
+def decode_packed(packed: PackedColumns) -> Decoded:
+    """Decode packed columns; never raises for what is inside them."""
+    starts, ends = np.zeros((2, len(packed)), dtype=np.int64)
+    good = np.zeros(len(packed), dtype=np.bool_)
     values, present = [np.empty(0, np.int64)], [np.empty(0, np.bool_)]
     end = 0
-    for width, places in groups.items():
-        if not places:
+    for width in _WIDTHS:
+        places = np.flatnonzero((packed.widths == width) & (packed.counts >= 1))
+        if not len(places):
             continue
-        group = _Group.of(width, [columns[place] for place in places])
+        group = _Group.of(width, packed.take(places))
         good[places] = group.good()
         starts[places] = group.starts + end
         ends[places] = starts[places] + group.lengths
@@ -120,31 +191,37 @@ class _Group:
     deltas: Int64s
     present: Flags
     values: Int64s
-    in_range: Flags
 
     @classmethod
-    def of(cls, width: int, columns: Sequence[Column]) -> "_Group":
-        raw = np.frombuffer(b"".join([column.deltas for column in columns]), f"<i{width}")
-        lengths = np.array([len(column.deltas) for column in columns], np.int64) // width
-        starts = np.cumsum(lengths) - lengths
-        first = np.array([column.first for column in columns], np.int64)
+    def of(cls, width: int, packed: PackedColumns) -> "_Group":
+        raw = np.frombuffer(packed.deltas(), f"<i{width}")
+        lengths, first = packed.counts, packed.firsts
+        ends = np.cumsum(lengths)
+        starts = ends - lengths
         present = raw != missing_of(width)
-        deltas = np.where(present, raw, 0).astype(np.int64)
-        sums = np.cumsum(deltas)
-        relative = sums - np.repeat(sums[starts] - deltas[starts], lengths)
-        values = relative + np.repeat(first, lengths)
-        group = cls(width, first, starts, lengths, deltas, present, values, np.array([], np.bool_))
-        group.in_range = group._in_range(relative)
-        return group
+        deltas = np.multiply(raw, present, dtype=np.int64)
+        # One sum runs through all columns: each begins with the step from the last one's end.
+        steps = deltas.copy()
+        last = first + np.add.reduceat(deltas, starts)
+        steps[starts] += first
+        steps[starts[1:]] -= last[:-1]
+        return cls(width, first, starts, lengths, deltas, present, np.cumsum(steps))
 
     def good(self) -> Flags:
         """Per column: some value, delta 0 at the first one, narrowest width, all within int64."""
+        good: Flags = self._from_zero() & self._narrowest() & self._in_range()
+        return good
+
+    def _from_zero(self) -> Flags:
+        """Some value is there, and the delta at the first one is 0."""
+        if self.present[self.starts].all():
+            begun: Flags = self.deltas[self.starts] == 0
+            return begun
         positions = np.where(self.present, np.arange(len(self.present)), len(self.present))
         first_present = np.minimum.reduceat(positions, self.starts)
-        some = first_present < np.append(self.starts[1:], len(self.present))
-        from_zero = self.deltas[np.where(some, first_present, 0)] == 0
-        good: Flags = some & from_zero & self._narrowest() & self.in_range
-        return good
+        some = first_present < self.starts + self.lengths
+        from_zero: Flags = self.deltas[np.where(some, first_present, 0)] == 0
+        return some & from_zero
 
     def _narrowest(self) -> Flags:
         if self.width == 1:
@@ -154,15 +231,15 @@ class _Group:
         needed: Flags = np.logical_or.reduceat(wide, self.starts)
         return needed
 
-    def _in_range(self, relative: Int64s) -> Flags:
+    def _in_range(self) -> Flags:
         if self.width == 8:
             return self._in_range_stepwise()
         good = np.ones(len(self.starts), np.bool_)
         near = np.flatnonzero((self.first >= _NEAR_INT64) | (self.first <= -_NEAR_INT64))
         for place in near:
-            part = relative[self.starts[place] :][: self.lengths[place]]
+            relative = np.cumsum(self.deltas[self.starts[place] :][: self.lengths[place]])
             first = int(self.first[place])
-            lowest, highest = first + int(part.min()), first + int(part.max())
+            lowest, highest = first + int(relative.min()), first + int(relative.max())
             good[place] = lowest >= INT64_MIN and highest <= INT64_MAX
         return good
 
@@ -188,27 +265,39 @@ def copy_fields(decoded: Decoded, element_bytes: int, largest: int = INT64_MAX) 
 
     A missing value, and one beyond ``largest`` on either side, is a NULL element.
     """
-    stored = decoded.present & (decoded.values <= largest) & (decoded.values >= -largest)
-    left_out = np.concatenate([[0], np.cumsum(decoded.present & ~stored)])
-    body, ends_in_body = _array_elements(decoded.values, stored, element_bytes)
-    begins, ends = ends_in_body[decoded.starts], ends_in_body[decoded.ends]
+    if decoded.within(largest):
+        body = _whole_elements(decoded.values, element_bytes)
+        begins, ends = decoded.starts * (4 + element_bytes), decoded.ends * (4 + element_bytes)
+        unstored = np.zeros(len(begins), np.int64)
+    else:
+        stored = decoded.present & (decoded.values <= largest) & (decoded.values >= -largest)
+        left_out = np.concatenate([[0], np.cumsum(decoded.present & ~stored)])
+        unstored = left_out[decoded.ends] - left_out[decoded.starts]
+        body, ends_in_body = _sparse_elements(decoded.values, stored, element_bytes)
+        begins, ends = ends_in_body[decoded.starts], ends_in_body[decoded.ends]
     headers = _array_headers(decoded.ends - decoded.starts, ends - begins, element_bytes)
     view = memoryview(body)
     fields = [
         headers[24 * c : 24 * c + 24] + view[begin:end]
         for c, (begin, end) in enumerate(zip(begins.tolist(), ends.tolist(), strict=True))
     ]
-    return CopyFields(fields, left_out[decoded.ends] - left_out[decoded.starts])
+    return CopyFields(fields, unstored)
 
 
-def _array_elements(values: Int64s, stored: Flags, element_bytes: int) -> tuple[bytes, Int64s]:
-    """Array elements, each behind its length (-1 and nothing for NULL); where each starts."""
+def _whole_elements(values: Int64s, element_bytes: int) -> bytes:
+    """Array elements, each behind its length."""
+    elements = np.empty(len(values), [("length", ">i4"), ("value", f">i{element_bytes}")])
+    elements["length"] = element_bytes
+    elements["value"] = values
+    return elements.tobytes()
+
+
+def _sparse_elements(values: Int64s, stored: Flags, element_bytes: int) -> tuple[bytes, Int64s]:
+    """The same with -1 and nothing for what is not stored; where each element starts."""
     elements = np.empty(len(values), [("length", ">i4"), ("value", f">i{element_bytes}")])
     elements["length"] = np.where(stored, element_bytes, -1)
     elements["value"] = np.where(stored, values, 0)
     size = 4 + element_bytes
-    if stored.all():
-        return elements.tobytes(), np.arange(len(values) + 1, dtype=np.int64) * size
     kept = np.ones((len(values), size), np.bool_)
     kept[:, 4:] = stored[:, np.newaxis]
     body = elements.view(np.uint8).reshape(-1, size)[kept]

@@ -5,7 +5,7 @@ lock → leaves, tiles, head → commit. There is no state in which a record exi
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -22,10 +22,9 @@ from exchange.intake.model import (
     VerifiedGap,
     VerifiedSegment,
 )
-from exchange.intake.verification import parse, refused, verify
+from exchange.intake.verification import VerifiedBatch, parse, refused, verify_batch
 from exchange.segments import copying
-from exchange.segments.model import Identity
-from exchange.segments.normal import NormalSegment, normalise
+from exchange.segments.model import Identity, NewSegment
 from exchange.segments.repository import claim_identities, copy_rows, reserve_ids
 from exchange.transparency import repository as tree
 from exchange.transparency.model import NewLeaf
@@ -39,15 +38,13 @@ class KeysMoved(Exception):
     """A key was admitted or revoked while the batch was judged."""
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Judged:
     """Messages with a verdict on everything but their uniqueness; ``epoch`` is that of the keys."""
 
     epoch: int
-    verified: list[Verified] = field(default_factory=list)
-    normal: dict[int, NormalSegment] = field(default_factory=dict)
-    """Rows of the segments among ``verified``, by their place there."""
-    refused: list[Refused] = field(default_factory=list)
+    batch: VerifiedBatch
+    refused: list[Refused]
 
 
 def take(
@@ -78,29 +75,8 @@ def judge(conn: Connection[Any], messages: Sequence[Message], origin: str, keys:
         except StatementRefused as refusal:
             refusals.append(refused(message, refusal.reason, refusal.detail))
     epoch = keys.learn(conn, {(one.carrier, one.device) for one in parsed})
-    judged = Judged(epoch, refused=refusals)
-    candidates: list[Verified] = []
-    for one in parsed:
-        try:
-            candidates.append(verify(one, keys.known))
-        except StatementRefused as refusal:
-            refusals.append(refused(one.message, refusal.reason, refusal.detail))
-    _judge_columns(candidates, judged)
-    return judged
-
-
-def _judge_columns(candidates: Sequence[Verified], judged: Judged) -> None:
-    segments = [one.new.segment for one in candidates if isinstance(one, VerifiedSegment)]
-    rows = iter(normalise(segments))
-    for one in candidates:
-        row = next(rows) if isinstance(one, VerifiedSegment) else None
-        if row is not None and not row.good:
-            detail = "a column breaks a rule of its encoding"
-            judged.refused.append(refused(one.message, Reason.MALFORMED, detail, one.identity))
-            continue
-        if row is not None:
-            judged.normal[len(judged.verified)] = row
-        judged.verified.append(one)
+    batch = verify_batch(parsed, keys.known)
+    return Judged(epoch, batch, refusals + batch.refused)
 
 
 def commit(conn: Connection[Any], judged: Judged, now: datetime) -> BatchResult:
@@ -110,20 +86,20 @@ def commit(conn: Connection[Any], judged: Judged, now: datetime) -> BatchResult:
     """
     result = BatchResult(refused=list(judged.refused))
     first: dict[Identity, int] = {}
-    for place, one in enumerate(judged.verified):
+    for place, one in enumerate(judged.batch.verified):
         first.setdefault(one.identity, place)
     taken = claim_identities(
-        conn, [(identity, judged.verified[place].digest) for identity, place in first.items()]
+        conn, [(identity, judged.batch.verified[place].digest) for identity, place in first.items()]
     )
-    new: list[int] = []
+    new: list[Verified] = []
     again: list[Verified] = []
-    for place, one in enumerate(judged.verified):
-        holder = taken.get(one.identity, judged.verified[first[one.identity]].digest)
+    for place, one in enumerate(judged.batch.verified):
+        holder = taken.get(one.identity, judged.batch.verified[first[one.identity]].digest)
         if holder != one.digest:
             detail = "another statement bears this boot and seq"
             result.refused.append(refused(one.message, Reason.EQUIVOCATION, detail, one.identity))
         elif one.identity not in taken and first[one.identity] == place:
-            new.append(place)
+            new.append(one)
         else:
             again.append(one)
     result.committed = _append(conn, judged, new, now)
@@ -133,46 +109,42 @@ def commit(conn: Connection[Any], judged: Judged, now: datetime) -> BatchResult:
 
 
 def _append(
-    conn: Connection[Any], judged: Judged, new: Sequence[int], now: datetime
+    conn: Connection[Any], judged: Judged, new: Sequence[Verified], now: datetime
 ) -> list[Placed]:
     """Rows first, then the lock that serialises workers, then leaves: held as briefly as can be."""
     if not new:
         return []
-    segment_ids = _copy_segments(conn, judged, new, now)
+    segments = [one.new for one in new if isinstance(one, VerifiedSegment)]
+    segment_ids = iter(_copy_segments(conn, judged, segments, now))
+    leaves = [
+        NewLeaf(int(Kind.GAP), one.digest)
+        if isinstance(one, VerifiedGap)
+        else NewLeaf(int(Kind.SEGMENT), one.digest, next(segment_ids))
+        for one in new
+    ]
     head = tree.lock_head(conn)
     if head.key_epoch != judged.epoch:
         raise KeysMoved
-    verified = [judged.verified[place] for place in new]
-    leaves = [
-        NewLeaf(_kind(one), one.digest, segment_ids.get(place))
-        for place, one in zip(new, verified, strict=True)
-    ]
     index = tree.append_under(conn, head, leaves)
     gaps = [
         (index + offset, int(Kind.GAP), one.statement)
-        for offset, one in enumerate(verified)
+        for offset, one in enumerate(new)
         if isinstance(one, VerifiedGap)
     ]
     if gaps:
         tree.insert_statements(conn, gaps)
-    return [Placed(one.identity, index + offset) for offset, one in enumerate(verified)]
+    return [Placed(one.identity, index + offset) for offset, one in enumerate(new)]
 
 
 def _copy_segments(
-    conn: Connection[Any], judged: Judged, new: Sequence[int], now: datetime
-) -> dict[int, int]:
-    """Copy the new segments' rows; their ids by place."""
-    segments = [
-        (place, one.new)
-        for place in new
-        if isinstance(one := judged.verified[place], VerifiedSegment)
-    ]
+    conn: Connection[Any], judged: Judged, segments: Sequence[NewSegment], now: datetime
+) -> list[int]:
+    """Copy the new segments' rows; returns their ids."""
     if not segments:
-        return {}
+        return []
     ids = reserve_ids(conn, len(segments))
-    normal = [judged.normal[place] for place, _ in segments]
-    copy_rows(conn, copying.rows([segment for _, segment in segments], normal, ids, now))
-    return {place: row_id for (place, _), row_id in zip(segments, ids, strict=True)}
+    copy_rows(conn, copying.rows(segments, judged.batch.rows, ids, now))
+    return ids
 
 
 def _require_epoch(conn: Connection[Any], judged: Judged, checked: bool) -> None:
@@ -186,7 +158,3 @@ def _first_places(conn: Connection[Any], again: Sequence[Verified]) -> list[Plac
         return []
     indices = tree.indices_of(conn, {one.digest for one in again})
     return [Placed(one.identity, indices[one.digest]) for one in again]
-
-
-def _kind(one: Verified) -> int:
-    return int(Kind.GAP if isinstance(one, VerifiedGap) else Kind.SEGMENT)

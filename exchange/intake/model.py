@@ -4,6 +4,7 @@ import hashlib
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from typing import NamedTuple
 
 from exchange.segments.model import Identity, NewSegment
 from schemas.cose.sign1 import Statement
@@ -22,8 +23,7 @@ class Outcome(StrEnum):
     REFUSED = "refused"
 
 
-@dataclass(frozen=True, slots=True)
-class Message:
+class Message(NamedTuple):
     """What a device published: ``topic`` as MQTT writes it; ``token`` is the broker's own."""
 
     topic: str
@@ -61,8 +61,7 @@ class Refused:
         return not self.passing and self.reason not in PASSING_REASONS
 
 
-@dataclass(frozen=True, slots=True)
-class Parsed:
+class Parsed(NamedTuple):
     """A statement whose outer form, topic, kind and origin are right; nothing verified yet."""
 
     message: Message
@@ -72,13 +71,11 @@ class Parsed:
     digest: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class VerifiedSegment:
-    """Signature and every rule of form checked, columns excepted: those are the batch's."""
+class VerifiedSegment(NamedTuple):
+    """Signature and every rule of form checked; its columns lie among those of the batch."""
 
     message: Message
     new: NewSegment
-    statement: Statement
 
     @property
     def identity(self) -> Identity:
@@ -91,8 +88,7 @@ class VerifiedSegment:
         return self.new.digest
 
 
-@dataclass(frozen=True, slots=True)
-class VerifiedGap:
+class VerifiedGap(NamedTuple):
     """A signed gap, signature and form checked."""
 
     message: Message

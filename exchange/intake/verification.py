@@ -6,22 +6,22 @@
 3. the type is that of a segment or a gap, the origin this log's;
 4. the device has a key of that name and algorithm, not revoked;
 5. the signature;
-6. the payload, all but the inside of columns.
-
-What remains, the columns, is checked for a whole batch at once (``exchange.segments.normal``).
+6. the payload, those of segments for a whole batch at once (``exchange.derive.payloads``);
+7. the inside of columns, which become the rows of the store (``exchange.segments.normal``).
 """
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
+from exchange.derive.payloads import read_payloads
 from exchange.intake.model import Message, Parsed, Refused, Verified, VerifiedGap, VerifiedSegment
 from exchange.segments.model import Identity, NewSegment
+from exchange.segments.normal import NormalRows, normalise
 from schemas.cose import sign1
 from schemas.cose.keys import PublicKey
 from schemas.errors import Reason, StatementRefused
 from schemas.kinds import TYPE_TEXT, Kind
 from schemas.names import device_issuer
-from schemas.segment import read_segment
 from schemas.statements import gap
 from schemas.wire.topics import parse_segment_topic
 
@@ -70,25 +70,64 @@ def parse(message: Message, origin: str) -> Parsed:
     return Parsed(message, carrier, device, statement, statement.digest)
 
 
-def verify(parsed: Parsed, keys: Keys) -> Verified:
-    """Steps 4 to 6; ``StatementRefused``."""
-    statement = parsed.statement
-    key = _key_of(statement, keys.get((parsed.carrier, parsed.device), ()))
-    sign1.verify(statement, key)
-    if statement.header.type == _GAP:
-        stated = gap.decode(statement.payload)
-        identity = Identity(parsed.carrier, parsed.device, stated.boot, stated.seq)
-        return VerifiedGap(parsed.message, identity, statement, parsed.digest)
-    segment = read_segment(statement.payload)
+@dataclass(frozen=True, slots=True)
+class VerifiedBatch:
+    """Statements that were verified, in their order; the rows that segments name by place."""
+
+    verified: list[Verified]
+    refused: list[Refused]
+    rows: NormalRows
+
+
+def verify_batch(batch: Sequence[Parsed], keys: Keys) -> VerifiedBatch:
+    """Steps 4 to 7 for a batch; a statement that is refused says why and spoils no other."""
+    verified: dict[int, Verified] = {}
+    refusals: list[Refused] = []
+    segments: dict[int, Parsed] = {}
+    for turn, one in enumerate(batch):
+        try:
+            sign1.verify(one.statement, _key_of(one.statement, keys.get(_device(one), ())))
+            if one.statement.header.type == _GAP:
+                verified[turn] = _read_gap(one)
+            else:
+                segments[turn] = one
+        except StatementRefused as refusal:
+            refusals.append(refused(one.message, refusal.reason, refusal.detail))
+    payloads = read_payloads([one.statement.payload for one in segments.values()])
+    rows, seqs = normalise(payloads), payloads.seqs.tolist()
+    for place, (turn, one) in enumerate(segments.items()):
+        identity = Identity(one.carrier, one.device, payloads.boots[place], seqs[place])
+        if (unreadable := payloads.refused.get(place)) is not None:
+            refusals.append(refused(one.message, unreadable.reason, unreadable.detail))
+        elif not rows.good[place]:
+            detail = "a column breaks a rule of its encoding"
+            refusals.append(refused(one.message, Reason.MALFORMED, detail, identity))
+        else:
+            verified[turn] = _segment(one, identity, place)
+    return VerifiedBatch([verified[turn] for turn in sorted(verified)], refusals, rows)
+
+
+def _segment(parsed: Parsed, identity: Identity, place: int) -> VerifiedSegment:
+    message, statement = parsed.message, parsed.statement
     new = NewSegment(
-        identity=Identity(parsed.carrier, parsed.device, segment.boot, segment.seq),
-        vehicle=statement.header.subject,
-        digest=parsed.digest,
-        raw=statement.raw,
-        segment=segment,
-        received_at=parsed.message.received_at,
+        identity,
+        statement.header.subject,
+        parsed.digest,
+        statement.raw,
+        message.received_at,
+        place,
     )
-    return VerifiedSegment(parsed.message, new, statement)
+    return VerifiedSegment(message, new)
+
+
+def _read_gap(parsed: Parsed) -> VerifiedGap:
+    stated = gap.decode(parsed.statement.payload)
+    identity = Identity(parsed.carrier, parsed.device, stated.boot, stated.seq)
+    return VerifiedGap(parsed.message, identity, parsed.statement, parsed.digest)
+
+
+def _device(parsed: Parsed) -> Device:
+    return parsed.carrier, parsed.device
 
 
 def _key_of(statement: sign1.Statement, keys: Collection[DeviceKey]) -> PublicKey:

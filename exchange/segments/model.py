@@ -2,12 +2,10 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 
-from schemas.segment import Segment
 
-
-@dataclass(frozen=True, slots=True)
-class Identity:
+class Identity(NamedTuple):
     """What names a statement of a device for ever, segment or gap."""
 
     carrier: str
@@ -16,20 +14,21 @@ class Identity:
     seq: int
 
 
-@dataclass(frozen=True, slots=True)
-class NewSegment:
-    """A verified segment that is to become a row; ``received_at`` is when the broker had it."""
+class NewSegment(NamedTuple):
+    """A verified segment that is to become a row; ``received_at`` is when the broker had it.
+
+    ``place`` is where its payload is in the batch that was read with it.
+    """
 
     identity: Identity
     vehicle: str
     digest: bytes
     raw: bytes
-    segment: Segment
     received_at: datetime
+    place: int
 
 
-@dataclass(frozen=True, slots=True)
-class Summary:
+class Summary(NamedTuple):
     """What dashboards ask of a segment: speeds and positions in catalogue scale, distance in m.
 
     ``distance_m`` adds the chords between fixes, noise included: no figure to settle by.

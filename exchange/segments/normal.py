@@ -4,138 +4,141 @@ Unknown signals, and values past a signal's stored width, stay in the signed byt
 row, and are counted in ``unstored``.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import numpy as np
 
-from exchange.derive.columns import Decoded, are_offsets, copy_fields, decode_columns
+from exchange.derive.blocks import TIME
+from exchange.derive.columns import Decoded, Int64s, are_offsets, copy_fields, decode_packed
+from exchange.derive.payloads import Payloads
 from exchange.segments.model import Summary
-from exchange.segments.summary import SUMMARISED, summaries
+from exchange.segments.summary import SUMMARISED, SignalOfRows, summaries
 from schemas.catalogue import SIGNALS
-from schemas.columns import Column
 from schemas.limits import TIME_MS_MAX
-from schemas.segment import Segment
 
-_ELEMENT_BYTES = {signal.id: int(signal.storage[-1]) for signal in SIGNALS.values()}
+NULL = b"\xff\xff\xff\xff"
+"""A field of binary COPY without a value."""
+
 _LARGEST = {2: 2**15 - 1, 4: 2**31 - 1}
+_PLACE_OF = {signal: place for place, signal in enumerate(SIGNALS)}
+_ELEMENT_BYTES = np.zeros(max(SIGNALS) + 1, np.int64)
+for _signal in SIGNALS.values():
+    _ELEMENT_BYTES[_signal.id] = int(_signal.storage[-1])
+
+
+class Scalars(NamedTuple):
+    """Fields of the payload that are columns as they stand; ``step_ms`` 0 where irregular."""
+
+    seq: int
+    t0: int
+    n: int
+    step_ms: int
+    flags: int
+    driver_class: bool
 
 
 @dataclass(slots=True)
-class NormalSegment:
-    """What the columns of one segment become. ``good`` is False when one breaks a rule."""
+class NormalRows:
+    """What a batch becomes, by the place of a segment in it."""
 
-    good: bool
-    t_end: int
-    signals: dict[int, bytes] = field(default_factory=dict)
-    """Binary COPY fields by signal id."""
-    offsets: bytes | None = None
-    unstored: int = 0
-    summary: Summary = field(default_factory=Summary)
-
-
-@dataclass(slots=True)
-class _Columns:
-    """Columns of one destination, each with its row and, for samples, its signal."""
-
-    columns: list[Column] = field(default_factory=list)
-    counts: list[int] = field(default_factory=list)
-    rows: list[int] = field(default_factory=list)
-    signals: list[int] = field(default_factory=list)
-
-    def add(self, column: Column, n: int, row: int, signal: int = 0) -> None:
-        self.columns.append(column)
-        self.counts.append(n)
-        self.rows.append(row)
-        self.signals.append(signal)
+    scalars: list[Scalars]
+    good: list[bool]
+    """False where a column breaks a rule."""
+    t_end: list[int]
+    signals: list[list[bytes]]
+    """A field of binary COPY for every signal of the catalogue, in its order."""
+    unstored: list[int]
+    summaries: list[Summary] = field(default_factory=list)
+    offsets: dict[int, bytes] = field(default_factory=dict)
+    """The field of the times, where those are irregular."""
 
 
-@dataclass(slots=True)
-class _Sorted:
-    """The columns of a batch by what becomes of them."""
-
-    stored: dict[int, _Columns] = field(default_factory=lambda: {2: _Columns(), 4: _Columns()})
-    """By bytes of an array element."""
-    times: _Columns = field(default_factory=_Columns)
-    unknown: _Columns = field(default_factory=_Columns)
-    bursts: _Columns = field(default_factory=_Columns)
-
-
-def normalise(segments: Sequence[Segment]) -> list[NormalSegment]:
+def normalise(payloads: Payloads) -> NormalRows:
     """Decode, check and encode every column of a batch; one bad segment spoils only itself."""
-    normal = [NormalSegment(True, _regular_end(segment)) for segment in segments]
-    batch = _sort_columns(segments)
-    places: dict[tuple[int, int], tuple[Decoded, int]] = {}
-    for element_bytes, group in batch.stored.items():
-        decoded = _checked(normal, group)
-        _place_signals(normal, group, decoded, element_bytes)
-        for place, signal in enumerate(group.signals):
-            if signal in SUMMARISED:
-                places[group.rows[place], signal] = (decoded, place)
-    _place_times(normal, segments, batch.times)
-    _count_unknown(normal, batch.unknown)
-    _checked(normal, batch.bursts)
-    for one, summary in zip(normal, summaries(len(segments), places), strict=True):
-        one.summary = summary
+    spans = (payloads.n - 1) * payloads.step_ms
+    normal = NormalRows(
+        scalars=_scalars(payloads),
+        good=[True] * len(payloads),
+        t_end=np.minimum(payloads.t0 + spans, TIME_MS_MAX).tolist(),
+        signals=[[NULL] * len(SIGNALS) for _ in range(len(payloads))],
+        unstored=[0] * len(payloads),
+    )
+    signals = payloads.signals
+    known = (signals >= 0) & (signals < len(_ELEMENT_BYTES))
+    element_bytes = np.where(known, _ELEMENT_BYTES[np.where(known, signals, 0)], 0)
+    summarised: dict[int, SignalOfRows] = {}
+    for size, largest in _LARGEST.items():
+        places = np.flatnonzero(element_bytes == size)
+        decoded = _checked(normal, payloads, places)
+        _place_signals(normal, payloads, places, decoded, size, largest)
+        summarised |= _summarised(payloads, places, decoded)
+    _place_times(normal, payloads, np.flatnonzero(signals == TIME))
+    _count_unknown(normal, payloads, np.flatnonzero((element_bytes == 0) & (signals != TIME)))
+    bursts = decode_packed(payloads.bursts)
+    for row in payloads.burst_rows[~bursts.good].tolist():
+        normal.good[row] = False
+    normal.summaries = summaries(len(payloads), summarised)
     return normal
 
 
-def _sort_columns(segments: Sequence[Segment]) -> _Sorted:
-    batch = _Sorted()
-    for row, segment in enumerate(segments):
-        block = segment.block
-        for signal, column in block.columns.items():
-            group = batch.stored.get(_ELEMENT_BYTES.get(signal, 0), batch.unknown)
-            group.add(column, block.n, row, signal)
-        if block.offsets is not None:
-            batch.times.add(block.offsets, block.n, row)
-        for burst in segment.bursts:
-            for column in burst.columns.values():
-                batch.bursts.add(column, burst.n, row)
-    return batch
+def _scalars(payloads: Payloads) -> list[Scalars]:
+    columns = (
+        *(payloads.seqs, payloads.t0, payloads.n, payloads.step_ms),
+        *(payloads.flags, payloads.driver_class),
+    )
+    return list(map(Scalars._make, zip(*(column.tolist() for column in columns), strict=True)))
 
 
-def _checked(normal: Sequence[NormalSegment], group: _Columns) -> Decoded:
-    decoded = decode_columns(group.columns, group.counts)
-    for place in np.flatnonzero(~decoded.good):
-        normal[group.rows[place]].good = False
+def _checked(normal: NormalRows, payloads: Payloads, places: Int64s) -> Decoded:
+    """Some columns, decoded; the segments of those that break a rule are marked."""
+    decoded = decode_packed(payloads.columns.take(places))
+    for row in payloads.rows[places][~decoded.good].tolist():
+        normal.good[row] = False
     return decoded
 
 
 def _place_signals(
-    normal: Sequence[NormalSegment], group: _Columns, decoded: Decoded, element_bytes: int
+    normal: NormalRows,
+    payloads: Payloads,
+    places: Int64s,
+    decoded: Decoded,
+    element_bytes: int,
+    largest: int,
 ) -> None:
-    made = copy_fields(decoded, element_bytes, _LARGEST[element_bytes])
-    for row, signal, encoded in zip(group.rows, group.signals, made.fields, strict=True):
-        normal[row].signals[signal] = encoded
-    for place in np.flatnonzero(made.unstored):
-        normal[group.rows[place]].unstored += int(made.unstored[place])
+    made = copy_fields(decoded, element_bytes, largest)
+    rows, ids = payloads.rows[places].tolist(), payloads.signals[places].tolist()
+    for row, signal, encoded in zip(rows, ids, made.fields, strict=True):
+        normal.signals[row][_PLACE_OF[signal]] = encoded
+    for place in np.flatnonzero(made.unstored).tolist():
+        normal.unstored[rows[place]] += int(made.unstored[place])
 
 
-def _place_times(
-    normal: Sequence[NormalSegment], segments: Sequence[Segment], times: _Columns
-) -> None:
-    decoded = _checked(normal, times)
+def _summarised(payloads: Payloads, places: Int64s, decoded: Decoded) -> dict[int, SignalOfRows]:
+    rows, ids = payloads.rows[places], payloads.signals[places]
+    found = {}
+    for signal in SUMMARISED:
+        of_signal = np.flatnonzero(ids == signal.id)
+        if len(of_signal):
+            ordered = of_signal[np.argsort(rows[of_signal])]
+            found[signal.id] = SignalOfRows.of(signal, decoded, ordered, rows[ordered])
+    return found
+
+
+def _place_times(normal: NormalRows, payloads: Payloads, places: Int64s) -> None:
+    """A wrong clock is no reason to refuse, but the row's end stays a time that SQL knows."""
+    decoded = _checked(normal, payloads, places)
     made = copy_fields(decoded, 8, TIME_MS_MAX)
-    for place, (row, encoded) in enumerate(zip(times.rows, made.fields, strict=True)):
+    for place, row in enumerate(payloads.rows[places].tolist()):
         values, present = decoded.column(place)
         if are_offsets(values, present):
-            normal[row].t_end = _clamped(segments[row].t0, int(values[-1]))
-            normal[row].offsets = encoded
+            normal.t_end[row] = min(int(payloads.t0[row]) + int(values[-1]), TIME_MS_MAX)
+            normal.offsets[row] = made.fields[place]
         else:
-            normal[row].good = False
+            normal.good[row] = False
 
 
-def _count_unknown(normal: Sequence[NormalSegment], unknown: _Columns) -> None:
-    decoded = _checked(normal, unknown)
-    for place, row in enumerate(unknown.rows):
-        normal[row].unstored += int(np.count_nonzero(decoded.column(place)[1]))
-
-
-def _regular_end(segment: Segment) -> int:
-    return _clamped(segment.t0, (segment.block.n - 1) * (segment.block.step_ms or 0))
-
-
-def _clamped(t0: int, span_ms: int) -> int:
-    """A wrong clock is no reason to refuse, but the row's end stays a time that SQL knows."""
-    return min(t0 + span_ms, TIME_MS_MAX)
+def _count_unknown(normal: NormalRows, payloads: Payloads, places: Int64s) -> None:
+    decoded = _checked(normal, payloads, places)
+    for place, row in enumerate(payloads.rows[places].tolist()):
+        normal.unstored[row] += int(np.count_nonzero(decoded.column(place)[1]))

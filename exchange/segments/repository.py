@@ -8,6 +8,7 @@ from psycopg.rows import class_row
 
 from exchange.segments import copying
 from exchange.segments.model import CommittedSegment, Identity
+from exchange.store.arrays import Bigints, Byteas, Texts
 
 _COPY = sql.SQL("COPY segment ({}) FROM STDIN (FORMAT BINARY)").format(
     sql.SQL(", ").join(sql.Identifier(column) for column in copying.COLUMNS)
@@ -32,19 +33,19 @@ def claim_identities(
     Sorted, so that two workers with the same messages wait for, and never deadlock, each other. An
     identity may be given once only.
     """
-    ordered = sorted(named, key=lambda one: _as_key(one[0]))
-    keys = _as_columns([identity for identity, _ in ordered])
+    ordered = sorted(named)
     new = conn.execute(
         """
         INSERT INTO segment_key (carrier, device, boot, seq, digest)
-        SELECT * FROM unnest(%s::text[], %s::text[], %s::bytea[], %s::bigint[], %s::bytea[])
-        ON CONFLICT DO NOTHING RETURNING carrier, device, boot, seq
+        SELECT * FROM unnest(%s, %s, %s, %s, %s)
+        ON CONFLICT DO NOTHING RETURNING digest
         """,
-        [*keys, [digest for _, digest in ordered]],
+        [*_as_columns([identity for identity, _ in ordered]), Byteas([d for _, d in ordered])],
     )
-    claimed = {Identity(*row) for row in new}
-    taken = [identity for identity, _ in ordered if identity not in claimed]
-    return holders(conn, taken) if taken else {}
+    if new.rowcount == len(ordered):
+        return {}
+    claimed = {row[0] for row in new}
+    return holders(conn, [identity for identity, digest in ordered if digest not in claimed])
 
 
 def holders(conn: Connection[Any], identities: Sequence[Identity]) -> dict[Identity, bytes]:
@@ -52,8 +53,7 @@ def holders(conn: Connection[Any], identities: Sequence[Identity]) -> dict[Ident
     rows = conn.execute(
         """
         SELECT k.carrier, k.device, k.boot, k.seq, k.digest FROM segment_key k
-        JOIN unnest(%s::text[], %s::text[], %s::bytea[], %s::bigint[])
-             AS wanted(carrier, device, boot, seq)
+        JOIN unnest(%s, %s, %s, %s) AS wanted(carrier, device, boot, seq)
           USING (carrier, device, boot, seq)
         """,
         _as_columns(identities),
@@ -119,14 +119,10 @@ def _committed(
         return cursor.fetchall()
 
 
-def _as_key(identity: Identity) -> tuple[str, str, bytes, int]:
-    return identity.carrier, identity.device, identity.boot, identity.seq
-
-
-def _as_columns(identities: Sequence[Identity]) -> list[list[Any]]:
+def _as_columns(identities: Sequence[Identity]) -> list[bytes]:
     return [
-        [identity.carrier for identity in identities],
-        [identity.device for identity in identities],
-        [identity.boot for identity in identities],
-        [identity.seq for identity in identities],
+        Texts([identity.carrier for identity in identities]),
+        Texts([identity.device for identity in identities]),
+        Byteas([identity.boot for identity in identities]),
+        Bigints([identity.seq for identity in identities]),
     ]

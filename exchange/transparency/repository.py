@@ -10,6 +10,7 @@ from typing import Any
 from psycopg import Connection, sql
 from psycopg.rows import class_row
 
+from exchange.store.arrays import Bigints, Byteas, Smallints
 from exchange.transparency.model import (
     CHECKPOINT_CHANNEL,
     CommittedStatement,
@@ -119,7 +120,7 @@ def indices_of(conn: Connection[Any], digests: Iterable[bytes]) -> dict[bytes, i
     """The first index of each committed digest; those not in the log are absent."""
     rows = conn.execute(
         "SELECT digest, min(index) FROM leaf WHERE digest = ANY(%s) GROUP BY digest",
-        [list(digests)],
+        [Byteas(list(digests))],
     )
     return {bytes(digest): index for digest, index in rows}
 
@@ -248,14 +249,13 @@ def _insert_leaves(conn: Connection[Any], first: int, leaves: Sequence[NewLeaf])
         """
         INSERT INTO leaf (index, kind, digest, segment_id)
         SELECT %s + place - 1, kind, digest, segment_id
-        FROM unnest(%s::smallint[], %s::bytea[], %s::bigint[])
-             WITH ORDINALITY AS new(kind, digest, segment_id, place)
+        FROM unnest(%s, %s, %s) WITH ORDINALITY AS new(kind, digest, segment_id, place)
         """,
         [
             first,
-            [leaf.kind for leaf in leaves],
-            [leaf.digest for leaf in leaves],
-            [leaf.segment_id for leaf in leaves],
+            Smallints([leaf.kind for leaf in leaves]),
+            Byteas([leaf.digest for leaf in leaves]),
+            Bigints([leaf.segment_id for leaf in leaves]),
         ],
     )
 
@@ -265,13 +265,13 @@ def _save_tiles(conn: Connection[Any], grown: tiles.NewTiles) -> None:
     conn.execute(
         """
         INSERT INTO tile (level, n, hashes)
-        SELECT * FROM unnest(%s::smallint[], %s::bigint[], %s::bytea[])
+        SELECT * FROM unnest(%s, %s, %s)
         ON CONFLICT (level, n) DO UPDATE SET hashes = excluded.hashes
         """,
         [
-            [level for level, _ in places],
-            [n for _, n in places],
-            [grown.changed[place] for place in places],
+            Smallints([level for level, _ in places]),
+            Bigints([n for _, n in places]),
+            Byteas([grown.changed[place] for place in places]),
         ],
     )
 

@@ -15,6 +15,7 @@ from schemas.limits import CBOR_DEPTH_MAX, INT64_MAX
 _SHARED = (25, 28, 29, 256)
 """Tags by which an item is written once and meant twice: shorter than any deterministic form."""
 
+_BYTES_HEAD = 0x40
 _INT_MIN = -(2**64)
 _INT_MAX = 2**64 - 1
 
@@ -69,6 +70,26 @@ def load(data: bytes) -> Any:
         raise malformed("not one deterministic CBOR item") from None
     except (ArithmeticError, AttributeError, LookupError, MemoryError, RecursionError):
         raise malformed("a CBOR item that cannot be decoded") from None
+
+
+def byte_string(data: bytes, at: int) -> tuple[bytes, int]:
+    """The byte string that begins at ``at``, and where it ends; ``StatementRefused(malformed)``.
+
+    For frames of a fixed form, which are read without decoding them: the head is the shortest.
+    """
+    info = data[at] - _BYTES_HEAD if at < len(data) else -1
+    if not 0 <= info <= 26:
+        raise malformed("a byte string is missing, or of a length past any limit")
+    start, size = at + 1, info
+    if info >= 24:
+        start += 1 << info - 24
+        size = int.from_bytes(data[at + 1 : start], "big")
+        if at + head_bytes(size) != start:
+            raise malformed("a length that is not in its shortest form")
+    end = start + size
+    if end > len(data):
+        raise malformed("a byte string is cut short")
+    return data[start:end], end
 
 
 def head_bytes(number: int) -> int:

@@ -5,9 +5,9 @@ claims ``{1: issuer, 2: subject, 3: log origin}`` (RFC 9597) and ``16`` type (RF
 """
 
 import hashlib
-from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import NamedTuple
 
 import cbor2
 
@@ -26,6 +26,9 @@ from schemas.names import parse_issuer
 _ALG, _KID, _CLAIMS, _TYPE = 1, 4, 15, 16
 _ISSUER, _SUBJECT, _ORIGIN = 1, 2, 3
 _SIGN1_TAG = 18
+_OPENING = b"\xd2\x84"
+"""Tag 18 and the head of an array of 4."""
+_EMPTY_MAP = b"\xa0"
 _TYPE_CHARS_MAX = 16
 _CONTEXT = cbor2.dumps("Signature1")
 
@@ -42,8 +45,7 @@ class Header:
     type: str
 
 
-@dataclass(frozen=True, slots=True)
-class Statement:
+class Statement(NamedTuple):
     """A statement whose form is right; whether its signature is, ``verify`` says."""
 
     raw: bytes
@@ -62,18 +64,15 @@ def parse(raw: bytes) -> Statement:
     """Read one statement; ``StatementRefused`` (too-large, malformed, unsupported) otherwise."""
     if len(raw) > STATEMENT_BYTES_MAX:
         raise StatementRefused(Reason.TOO_LARGE, f"more than {STATEMENT_BYTES_MAX} bytes")
-    tagged = cbor.decode_exact(raw)
-    if not isinstance(tagged, cbor2.CBORTag) or tagged.tag != _SIGN1_TAG:
-        raise malformed("not a tagged COSE_Sign1")
-    parts = tagged.value  # cbor2 hands out what is inside a tag as immutable types
-    if not isinstance(parts, tuple) or len(parts) != 4:
-        raise malformed("a COSE_Sign1 is not an array of 4")
-    protected, unprotected, payload, signature = parts
-    if not isinstance(unprotected, Mapping) or unprotected:
+    if raw[:2] != _OPENING:
+        raise malformed("not a tagged COSE_Sign1, an array of 4")
+    protected, at = cbor.byte_string(raw, 2)
+    if raw[at : at + 1] != _EMPTY_MAP:
         raise malformed("the unprotected header is not empty")
-    for part in (protected, payload, signature):
-        if type(part) is not bytes:
-            raise malformed("a part of the COSE_Sign1 is not a byte string")
+    payload, at = cbor.byte_string(raw, at + 1)
+    signature, at = cbor.byte_string(raw, at)
+    if at != len(raw):
+        raise malformed("bytes follow the COSE_Sign1")
     header = read_header(protected)
     if len(signature) != SUITES[header.alg].signature_bytes:
         raise malformed("the signature is not as long as its algorithm's are")

@@ -79,3 +79,30 @@ def test_tags_that_a_reader_names_are_read() -> None:
 def test_no_bytes_raise_anything_but_a_refusal(data: bytes) -> None:
     with suppress(StatementRefused):
         cbor.decode_exact(data)
+
+
+@given(st.binary(max_size=70) | st.binary(min_size=250, max_size=70_000), st.binary(max_size=4))
+def test_a_byte_string_of_a_frame_is_read_with_where_it_ends(data: bytes, rest: bytes) -> None:
+    encoded = b"\x00" + cbor.encode(data)
+
+    assert cbor.byte_string(encoded + rest, 1) == (data, len(encoded))
+
+
+@given(st.integers(0x40, 0x5F), st.binary(max_size=12))
+def test_a_byte_string_in_another_form_or_cut_short_is_refused(head: int, rest: bytes) -> None:
+    encoded = bytes([head]) + rest
+    prefixes = [encoded[:end] for end in range(len(encoded) + 1) if is_bytes(encoded[:end])]
+    try:
+        found, end = cbor.byte_string(encoded, 0)
+    except StatementRefused:
+        assert prefixes == []
+    else:
+        assert prefixes == [encoded[:end]]
+        assert cbor.decode(encoded[:end]) == found
+
+
+def is_bytes(data: bytes) -> bool:
+    try:
+        return isinstance(cbor.decode(data), bytes)
+    except StatementRefused:
+        return False

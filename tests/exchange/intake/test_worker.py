@@ -1,6 +1,6 @@
 """What a worker does when the store fails: nothing lost, nothing twice, nothing blocked."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from hashlib import sha256
 from typing import Any
@@ -10,8 +10,8 @@ import pytest
 from psycopg import Connection
 
 from exchange.intake import verification
-from exchange.intake.model import Message, Verified
-from exchange.intake.verification import Keys
+from exchange.intake.model import Message, Parsed
+from exchange.intake.verification import Keys, VerifiedBatch
 from exchange.intake.worker import Worker
 from exchange.transparency.model import LogDamaged
 from schemas.errors import Reason
@@ -95,14 +95,14 @@ def test_one_message_that_breaks_the_code_is_kept_aside_and_the_rest_committed(
     truck = Truck()
     admit(conn, truck)
     raws = [truck.segment() for _ in range(7)]
-    real = verification.verify
+    real = verification.verify_batch
 
-    def verify(parsed: Any, keys: Keys) -> Verified:
-        if parsed.message.payload == raws[4]:
+    def verify_batch(batch: Sequence[Parsed], keys: Keys) -> VerifiedBatch:
+        if any(parsed.message.payload == raws[4] for parsed in batch):
             raise ZeroDivisionError("a fault of ours")
-        return real(parsed, keys)
+        return real(batch, keys)
 
-    monkeypatch.setattr("exchange.intake.batch.verify", verify)
+    monkeypatch.setattr("exchange.intake.batch.verify_batch", verify_batch)
     result = worker.handle([truck.message(raw) for raw in raws])
 
     assert len(result.committed) == 6

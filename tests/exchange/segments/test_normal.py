@@ -4,12 +4,15 @@ from dataclasses import replace
 
 import pytest
 
+from exchange.derive.payloads import read_payloads
 from exchange.segments.model import Summary
-from exchange.segments.normal import normalise
+from exchange.segments.normal import NULL, NormalRows
+from exchange.segments.normal import normalise as normalise_payloads
+from schemas.catalogue import SIGNALS
 from schemas.columns import Column, encode_column
 from schemas.limits import INT64_MAX, TIME_MS_MAX
 from schemas.samples import Block, Burst
-from schemas.segment import Segment
+from schemas.segment import Segment, encode_segment
 
 SPEED, LATITUDE, LONGITUDE, GNSS_SPEED, UNKNOWN = 1, 4, 5, 8, 9_999
 
@@ -34,6 +37,15 @@ def a_segment(columns: dict[int, Column] | None = None, offsets: Column | None =
     )
 
 
+def normalise(segments: list[Segment]) -> NormalRows:
+    return normalise_payloads(read_payloads([encode_segment(segment) for segment in segments]))
+
+
+def stored(normal: NormalRows, row: int) -> set[int]:
+    fields = zip(SIGNALS, normal.signals[row], strict=True)
+    return {signal for signal, encoded in fields if encoded != NULL}
+
+
 TOO_WIDE = Column(0, 2, bytes(6))
 NO_VALUE = Column(0, 1, b"\x80\x80\x80")
 NOT_FROM_ZERO = Column(0, 1, b"\x01\x00\x00")
@@ -47,7 +59,7 @@ def test_a_bad_column_spoils_its_own_segment(bad: Column, signal: int) -> None:
 
     normal = normalise([good, a_segment({signal: bad}), good])
 
-    assert [one.good for one in normal] == [True, False, True]
+    assert normal.good == [True, False, True]
 
 
 def test_bad_bursts_and_times_spoil_their_own_segment() -> None:
@@ -61,15 +73,14 @@ def test_bad_bursts_and_times_spoil_their_own_segment() -> None:
 
     normal = normalise([good, burst, fine, regular, backwards, late, irregular])
 
-    assert [one.good for one in normal] == [True, False, True, False, False, False, True]
-    assert normal[6].t_end == 1_000_030
-    assert normal[6].offsets is not None
-    assert normal[0].offsets is None
-    assert normal[0].t_end == 1_002_000
+    assert normal.good == [True, False, True, False, False, False, True]
+    assert normal.t_end[6] == 1_000_030
+    assert normal.t_end[0] == 1_002_000
+    assert set(normal.offsets) == {6}
 
 
 def test_what_has_no_place_in_the_row_is_counted() -> None:
-    (normal,) = normalise(
+    normal = normalise(
         [
             a_segment(
                 {
@@ -81,9 +92,9 @@ def test_what_has_no_place_in_the_row_is_counted() -> None:
         ]
     )
 
-    assert normal.good
-    assert normal.unstored == 1 + 2 + 1
-    assert set(normal.signals) == {SPEED, LATITUDE}
+    assert normal.good == [True]
+    assert normal.unstored == [1 + 2 + 1]
+    assert stored(normal, 0) == {SPEED, LATITUDE}
 
 
 def test_summaries_are_of_what_the_row_stores() -> None:
@@ -97,7 +108,7 @@ def test_summaries_are_of_what_the_row_stores() -> None:
         ]
     )
 
-    assert [one.summary for one in normal] == [
+    assert normal.summaries == [
         Summary(speed_min=100, speed_max=300, speed_mean=200.0),
         Summary(speed_min=50, speed_max=70, speed_mean=60.0),
         Summary(),
@@ -115,14 +126,14 @@ def test_distance_adds_chords_between_fixes_of_one_segment_only() -> None:
 
     normal = normalise([north, a_segment(), dateline])
 
-    assert normal[0].summary.distance_m == pytest.approx(111_195, abs=1)
-    assert normal[2].summary.distance_m == pytest.approx(11_119.5, abs=1)
-    assert normal[0].summary.latitude_max == degree
-    assert normal[2].summary.longitude_min == -180 * degree
+    assert normal.summaries[0].distance_m == pytest.approx(111_195, abs=1)
+    assert normal.summaries[2].distance_m == pytest.approx(11_119.5, abs=1)
+    assert normal.summaries[0].latitude_max == degree
+    assert normal.summaries[2].longitude_min == -180 * degree
 
 
 def test_an_absurd_time_is_clamped_to_one_that_sql_knows() -> None:
     far = a_segment(offsets=column(0, 1, INT64_MAX))
 
-    assert normalise([far])[0].t_end == TIME_MS_MAX
-    assert normalise([]) == []
+    assert normalise([far]).t_end == [TIME_MS_MAX]
+    assert normalise([]).good == []

@@ -8,6 +8,7 @@ from typing import Any
 
 from psycopg import Connection
 
+from exchange.derive.payloads import read_payloads
 from exchange.devices.repository import (
     BindingRow,
     DeviceKeyRow,
@@ -121,15 +122,16 @@ class Log:
             device.seq, device.prev = device.seq + 1, one.digest
             identity = Identity(CARRIER, device.name, device.boot, one.seq)
             now = datetime.now(UTC)
-            sealed.append(NewSegment(identity, VEHICLE, one.digest, one.raw, chained, now))
+            sealed.append(NewSegment(identity, VEHICLE, one.digest, one.raw, now, 0))
         return sealed
 
     def commit(self, segments: Sequence[NewSegment]) -> list[int]:
         """One batch, as intake commits it; the leaves' indices."""
         with self.conn.transaction():
             ids = reserve_ids(self.conn, len(segments))
-            rows = normalise([one.segment for one in segments])
-            copy_rows(self.conn, copying.rows(segments, rows, ids, datetime.now(UTC)))
+            rows = normalise(read_payloads([parse(one.raw).payload for one in segments]))
+            placed = [one._replace(place=place) for place, one in enumerate(segments)]
+            copy_rows(self.conn, copying.rows(placed, rows, ids, datetime.now(UTC)))
             leaves = [
                 NewLeaf(Kind.SEGMENT, one.digest, row)
                 for one, row in zip(segments, ids, strict=True)
