@@ -1,12 +1,11 @@
 """NATS as a ``SegmentQueue``: a durable pull consumer on the stream of what devices publish.
 
-The one file of intake that knows the client library. Subjects are MQTT topics with dots. Nothing is
-acknowledged here by itself: the stream keeps a message until intake says that it is committed or
-kept aside.
+The one file of intake, beside ``jetstream_pull``, that knows the client library. Subjects are MQTT
+topics with dots. Nothing is acknowledged here by itself: the stream keeps a message until intake
+says that it is committed or kept aside.
 """
 
 import ssl
-import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
@@ -15,7 +14,6 @@ import nats
 from nats.aio.client import Client
 from nats.aio.msg import Msg
 from nats.errors import Error
-from nats.js import JetStreamContext
 from nats.js.api import (
     AckPolicy,
     ConsumerConfig,
@@ -26,6 +24,7 @@ from nats.js.api import (
 )
 from nats.js.errors import BadRequestError
 
+from exchange.intake.jetstream_pull import Pull
 from exchange.intake.model import Message
 from exchange.intake.queue import BrokerError
 from exchange.intake.receipts import Answer
@@ -38,7 +37,6 @@ _ACK_WAIT_S = 5
 """Then a killed worker's messages go to another. A slow batch may be taken twice: as duplicates."""
 _UNACKED_MAX = 65_536
 _IDLE_S = 1.0
-_PENDING_BYTES = 64 * 1024 * 1024
 _ACK_TOKENS = 9
 _TIMESTAMP_TOKEN = 7
 """Of ``$JS.ACK.<stream>.<consumer>.<delivered>.<seq>.<seq>.<ns>.<pending>``."""
@@ -74,7 +72,7 @@ class JetStreamQueue:
     def __init__(self, client: Client, stream_bytes_max: int) -> None:
         self._client = client
         self._stream_bytes_max = stream_bytes_max
-        self._pull: JetStreamContext.PullSubscription | None = None
+        self._pull: Pull | None = None
 
     async def open(self) -> None:
         """Make stream and consumer if they are missing, and attach to them."""
@@ -103,15 +101,15 @@ class JetStreamQueue:
             max_ack_pending=_UNACKED_MAX,
         )
         await jetstream.add_consumer(STREAM, consumer)
-        self._pull = await jetstream.pull_subscribe_bind(
-            CONSUMER, STREAM, pending_bytes_limit=_PENDING_BYTES
-        )
+        pull = Pull(self._client, STREAM, CONSUMER)
+        await pull.open()
+        self._pull = pull
 
     async def close(self) -> None:
         """Stop asking for messages; those in hand come again after the acknowledgement wait."""
         if self._pull is not None:
             with suppress(Error):
-                await self._pull.unsubscribe()
+                await self._pull.close()
             self._pull = None
 
     async def disconnect(self) -> None:
@@ -124,7 +122,7 @@ class JetStreamQueue:
         if pull is None:
             raise BrokerError("the queue is not open")
         with _broker_errors():
-            taken = await _fetch(pull, messages_max, age_s)
+            taken = await pull.fetch(messages_max, age_s, _IDLE_S)
         return [_message(one) for one in taken]
 
     async def acknowledge(self, messages: Sequence[Message]) -> None:
@@ -139,22 +137,6 @@ class JetStreamQueue:
         with _broker_errors():
             for answer in answers:
                 await self._client.publish(answer.topic.replace("/", "."), answer.payload)
-
-
-async def _fetch(
-    pull: JetStreamContext.PullSubscription, messages_max: int, age_s: float
-) -> list[Msg]:
-    try:
-        taken = await pull.fetch(1, timeout=_IDLE_S)
-    except TimeoutError:
-        return []
-    deadline = time.monotonic() + age_s
-    while len(taken) < messages_max and (left := deadline - time.monotonic()) > 0:
-        try:
-            taken += await pull.fetch(messages_max - len(taken), timeout=max(left, 0.001))
-        except TimeoutError:
-            break
-    return taken
 
 
 def _message(one: Msg) -> Message:
