@@ -35,7 +35,7 @@ class Ack:
     def encode(self) -> bytes:
         """The message's bytes."""
         receipts = [[receipt.boot, receipt.seq, receipt.index] for receipt in self.receipts]
-        return cbor.encode({1: 1, 2: self.note, 3: receipts, 4: list(self.hashes)})
+        return cbor.encode_ordered({1: 1, 2: self.note, 3: receipts, 4: self.hashes})
 
 
 def decode(message: bytes) -> Ack:
