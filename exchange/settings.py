@@ -105,7 +105,7 @@ class Settings(BaseSettings):
     """More DNS names and addresses for the server certificate."""
 
     intake_workers: int = Field(default=2, ge=1, le=64)
-    batch_messages_max: int = Field(default=500, ge=1, le=10_000)
+    batch_messages_max: int = Field(default=2_000, ge=1, le=10_000)
     batch_age_ms: int = Field(default=50, ge=1, le=10_000)
     checkpoint_interval_ms: int = Field(default=100, ge=10, le=60_000)
     ack_interval_s: int = Field(default=0, ge=0, le=86_400)

@@ -19,6 +19,7 @@ import stamina
 import structlog
 from psycopg import Connection
 
+from exchange.intake.batch_size import BatchSize
 from exchange.intake.counts import Counts
 from exchange.intake.desk import CheckpointDesk
 from exchange.intake.model import BatchResult, Message
@@ -45,7 +46,7 @@ log = structlog.get_logger("intake")
 class Limits:
     """How batches are cut and answered."""
 
-    messages_max: int = 500
+    messages_max: int = 2_000
     age_s: float = 0.05
     ack_interval_s: float = 0
 
@@ -71,6 +72,7 @@ class Intake:
         self._organisation = organisation
         self._signer = signer
         self._limits = limits
+        self._size = BatchSize(limits.messages_max)
         self._waiting = Waiting()
         self._arrived = asyncio.Event()
         self._batches: asyncio.Queue[list[Message]] = asyncio.Queue(maxsize=1)
@@ -98,7 +100,7 @@ class Intake:
                     await self._queue.open()
                     is_open = True
                     tell_ready()
-                batch = await self._queue.next_batch(self._limits.messages_max, self._limits.age_s)
+                batch = await self._queue.next_batch(self._size.messages, self._limits.age_s)
             except (BrokerError, OSError) as error:
                 log.warning("broker-away", error=repr(error))
                 is_open = False
@@ -112,10 +114,13 @@ class Intake:
         await self._queue.close()
 
     async def _take(self, stop: asyncio.Event) -> None:
+        loop = asyncio.get_running_loop()
         while batch := await self._batches.get():
+            began = loop.time()
             result = await self._commit(batch, stop)
             if result is None:
                 continue
+            self._size.took(len(batch), loop.time() - began)
             await self._settle(batch, result)
 
     async def _commit(self, batch: list[Message], stop: asyncio.Event) -> BatchResult | None:
