@@ -26,11 +26,19 @@ from schemas.limits import (
     STATEMENT_BYTES_MAX,
     TIME_MS_MAX,
 )
+from schemas.samples import Block, Burst
 from schemas.segment import CLASS_DRIVER, CLOCK_GNSS, FLAGS_ALL, VERSION, Segment, read_segment
+
+INFLATED_TOGETHER_MAX = 16 * 1024 * 1024
+"""A delta of one byte becomes some fifty in memory while a batch is worked on."""
 
 _MAP, _EMPTY_LIST, _PAIR, _BYTES = 0xA0, 0x80, 0x82, 0x40
 _KEYS_ALWAYS, _KEYS_MOST = 10, 12
 """Keys 1 to 9 and 12 are always there; 13 and 14 may follow."""
+
+
+class TooMuchAtOnce(Exception):
+    """So much comes out of compressed samples that it has to be read in smaller batches."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,14 +68,19 @@ class Payloads:
 
 
 def read_payloads(payloads: Sequence[bytes]) -> Payloads:
-    """Read payloads without looking inside their columns; never raises for what is in one."""
+    """Read payloads without looking inside their columns; never raises for what is in one.
+
+    Raises ``TooMuchAtOnce`` when several hold more than ``INFLATED_TOGETHER_MAX`` bytes of samples.
+    """
     outer = _Outer.read(payloads)
-    blocks, places = _common_blocks(payloads, outer)
+    inflated = _Inflated(len(payloads))
+    blocks, places = _common_blocks(payloads, outer, inflated)
     refused: dict[int, StatementRefused] = {}
     plain: dict[int, Segment] = {}
     for row in np.flatnonzero(~outer.good).tolist():
         try:
-            plain[row] = read_segment(payloads[row])
+            plain[row] = segment = read_segment(payloads[row])
+            inflated.add(_column_bytes(segment))
         except StatementRefused as refusal:
             refused[row] = refusal
     n, step_ms = np.zeros((2, len(payloads)), np.int64)
@@ -190,7 +203,27 @@ def _read_optional(cursor: Cursor, left: Int64s) -> tuple[Int64s, Flags]:
     return flags, np.isin(np.arange(len(left)), classed)
 
 
-def _common_blocks(payloads: Sequence[bytes], outer: _Outer) -> tuple[Blocks, Int64s]:
+@dataclass(slots=True)
+class _Inflated:
+    """Bytes of samples that came out of so many payloads."""
+
+    payloads: int
+    total: int = 0
+
+    def add(self, count: int) -> None:
+        self.total += count
+        if self.total > INFLATED_TOGETHER_MAX and self.payloads > 1:
+            raise TooMuchAtOnce
+
+
+def _column_bytes(segment: Segment) -> int:
+    parts: tuple[Block | Burst, ...] = (segment.block, *segment.bursts)
+    return sum(len(column.deltas) for part in parts for column in part.columns.values())
+
+
+def _common_blocks(
+    payloads: Sequence[bytes], outer: _Outer, total: _Inflated
+) -> tuple[Blocks, Int64s]:
     """The blocks of payloads of the common form, and whose they are; others are left over."""
     inflated, rows = list[bytes](), list[int]()
     for row in np.flatnonzero(outer.good).tolist():
@@ -199,6 +232,7 @@ def _common_blocks(payloads: Sequence[bytes], outer: _Outer) -> tuple[Blocks, In
         except StatementRefused:
             outer.good[row] = False
             continue
+        total.add(len(block))
         inflated.append(block)
         rows.append(row)
     blocks, places = read_blocks(inflated), np.array(rows, np.int64)

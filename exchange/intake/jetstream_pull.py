@@ -18,6 +18,8 @@ from nats.js.api import Header
 
 _EXPIRES_S = 5.0
 _LATE_S = 1.0
+_BYTES_MAX = 16 * 1024 * 1024
+"""Of one request: few messages of the largest size, many of the usual one."""
 _PENDING_BYTES = 64 * 1024 * 1024
 _PENDING_MESSAGES = 1_000_000
 _NOTHING_MORE = ("404", "408")
@@ -35,7 +37,8 @@ class Pull:
         self._subscription: Subscription | None = None
         self._inbox = ""
         self._held: deque[Msg] = deque()
-        self._asked = 0
+        self.asked = 0
+        """Messages that requests at the server may still bring."""
         self._expires_at = 0.0
         self._arrived = asyncio.Event()
         self._broken = ""
@@ -72,13 +75,13 @@ class Pull:
     async def _ask(self, messages_max: int) -> None:
         """Have this batch and the next on their way."""
         loop = asyncio.get_running_loop()
-        if self._asked and loop.time() > self._expires_at:
-            self._asked = 0
-        if self._asked + len(self._held) >= messages_max:
+        if self.asked and loop.time() > self._expires_at:
+            self.asked = 0
+        if self.asked + len(self._held) >= messages_max:
             return
-        batch = 2 * messages_max - self._asked - len(self._held)
-        request = {"batch": batch, "expires": int(_EXPIRES_S * 1e9)}
-        self._asked += batch
+        batch = 2 * messages_max - self.asked - len(self._held)
+        request = {"batch": batch, "expires": int(_EXPIRES_S * 1e9), "max_bytes": _BYTES_MAX}
+        self.asked += batch
         self._expires_at = loop.time() + _EXPIRES_S + _LATE_S
         await self._client.publish(self._subject, json.dumps(request).encode(), reply=self._inbox)
 
@@ -99,7 +102,7 @@ class Pull:
     async def _take(self, message: Msg) -> None:
         if message.reply:
             self._held.append(message)
-            self._asked -= 1
+            self.asked -= 1
         else:
             self._take_status(message)
         self._arrived.set()
@@ -108,6 +111,6 @@ class Pull:
         headers = message.headers or {}
         status = headers.get(Header.STATUS, "")
         if status in _NOTHING_MORE or (status == _LIMIT and _PENDING_HEADER in headers):
-            self._asked -= int(headers.get(_PENDING_HEADER, self._asked))
+            self.asked -= int(headers.get(_PENDING_HEADER, self.asked))
         else:
             self._broken = f"the consumer said {status} {headers.get(Header.DESCRIPTION, '')}"

@@ -70,7 +70,10 @@ class Worker:
         return self._conn
 
     def _take(self, conn: Connection[Any], messages: Sequence[Message]) -> BatchResult:
-        """Take a batch; halve it around a message that breaks what should not break."""
+        """Take a batch; halve it around a message that breaks what should not break.
+
+        A batch that holds too much at once (``TooMuchAtOnce``) is halved likewise.
+        """
         try:
             return take(conn, messages, self._origin, self._keys, self._clock())
         except Exception as error:

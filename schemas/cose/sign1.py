@@ -79,7 +79,7 @@ def parse(raw: bytes) -> Statement:
     return Statement(raw, header, protected, payload, signature)
 
 
-@lru_cache(maxsize=8_192)
+@lru_cache(maxsize=32_768)
 def read_header(protected: bytes) -> Header:
     """Read a protected header. One device's are all the same bytes, hence the cache."""
     if len(protected) > PROTECTED_BYTES_MAX:

@@ -15,6 +15,7 @@ from exchange.intake.verification import Keys, VerifiedBatch
 from exchange.intake.worker import Worker
 from exchange.transparency.model import LogDamaged
 from schemas.errors import Reason
+from schemas.segment import SegmentEvent
 from tests.exchange.intake.trucks import NOW, ORIGIN, Truck, admit
 from tests.exchange.intake.whole_store import check_store, committed_digests
 
@@ -111,6 +112,21 @@ def test_one_message_that_breaks_the_code_is_kept_aside_and_the_rest_committed(
     assert "ZeroDivisionError" in aside.detail
     monkeypatch.undo()
     assert len(worker.handle([truck.message(raws[4])]).committed) == 1
+    check_store(conn)
+
+
+def test_a_batch_that_inflates_to_too_much_is_taken_in_parts(
+    conn: Connection[Any], worker: Worker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    truck = Truck()
+    admit(conn, truck)
+    raws = [truck.segment(), truck.segment(events=(SegmentEvent(0, 1, {}),)), truck.segment()]
+    monkeypatch.setattr("exchange.derive.payloads.INFLATED_TOGETHER_MAX", 10)
+
+    result = worker.handle([truck.message(raw) for raw in raws])
+
+    assert [one.identity.seq for one in result.committed] == [0, 1, 2]
+    assert result.refused == []
     check_store(conn)
 
 
