@@ -54,4 +54,49 @@ ALTER TABLE segment_key
 
 ALTER TABLE tile ALTER COLUMN hashes SET STATISTICS 0;
 
+-- A partition that is made later does the same.
+CREATE OR REPLACE FUNCTION make_segment_partitions() RETURNS integer
+LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+SET lock_timeout = '2s'
+AS $$
+DECLARE
+    rows_each CONSTANT bigint := 16777216;
+    ahead CONSTANT integer := 4;
+    newest bigint;
+    low bigint;
+    part text;
+    attribute name;
+    made integer := 0;
+BEGIN
+    IF (SELECT relkind FROM pg_class WHERE oid = 'public.segment'::regclass) <> 'p' THEN
+        RETURN 0;
+    END IF;
+    PERFORM pg_advisory_xact_lock(hashtext('make_segment_partitions'));
+    SELECT last_value INTO newest FROM public.segment_id;
+    FOR n IN newest / rows_each .. newest / rows_each + ahead LOOP
+        low := n * rows_each;
+        part := format('segment_%s', n);
+        CONTINUE WHEN to_regclass(format('public.%I', part)) IS NOT NULL;
+        CONTINUE WHEN EXISTS (
+            SELECT FROM public.segment_rest WHERE id >= low AND id < low + rows_each
+        );
+        -- Made aside and attached: inserts into other partitions go on meanwhile.
+        EXECUTE format('CREATE TABLE public.%I (LIKE public.segment INCLUDING ALL)', part);
+        FOR attribute IN
+            SELECT attname FROM pg_attribute
+            WHERE attrelid = 'public.segment'::regclass AND attstattarget = 0
+        LOOP
+            EXECUTE format('ALTER TABLE public.%I ALTER COLUMN %I SET STATISTICS 0', part, attribute);
+        END LOOP;
+        EXECUTE format(
+            'ALTER TABLE public.segment ATTACH PARTITION public.%I FOR VALUES FROM (%s) TO (%s)',
+            part, low, low + rows_each
+        );
+        made := made + 1;
+    END LOOP;
+    RETURN made;
+END
+$$;
+
 -- migrate:down
