@@ -18,6 +18,11 @@ class Verdict:
     lost: int
     twice: int
 
+    def since(self, acknowledged: int) -> "Verdict":
+        """The same, without what was acknowledged and found before."""
+        found = self.found - acknowledged
+        return Verdict(self.acknowledged - acknowledged, found, self.lost, self.twice)
+
 
 def judge(
     log: LogReader, receipts: Mapping[bytes, int], signed: Collection[bytes], lost: int = 0

@@ -32,38 +32,41 @@ class Scene:
         self.fleet = Fleet(stage.broker_login(), origin, self.log.notes)
         stage.admit(*self.fleet.trucks)
         self.signed: set[bytes] = set()
+        self.acknowledged = 0
 
-    def send(self) -> set[bytes]:
-        new = self.fleet.send()
-        self.signed |= new
-        return new
+    def send(self) -> None:
+        self.signed |= self.fleet.send()
 
     def fault(self, order: Order) -> tuple[Verdict, float]:
         """Make the fault while trucks send; what became of what they sent, seconds to recover."""
         part = POINTS[order.point].part
         process = self.stage.parts[part]
         process.arm(order)
-        new = self.send()
+        self.send()
         assert process.struck(), f"{order} was never passed: {process.said()}"
         began = time.monotonic()
         if order.form.kills:
             assert process.ended(deadline_s=10) == -9
             self.stage.start(part)
-        return self.recovered(new), time.monotonic() - began
+        self.until_recovered()
+        recovered_s = time.monotonic() - began
+        return self.judged(), recovered_s
 
-    def recovered(self, new: set[bytes]) -> Verdict:
-        """Once every statement has its receipt: those of them that the log holds."""
+    def until_recovered(self) -> None:
+        """Until every statement has its receipt."""
         try:
             self.fleet.until_receipted()
         except AssertionError as error:
             logs = {name: part.said() for name, part in self.stage.parts.items()}
             raise AssertionError(f"{error}: {logs}") from None
-        return self.judged(new)
 
-    def judged(self, new: set[bytes]) -> Verdict:
+    def judged(self) -> Verdict:
+        """What is new since the last time."""
         verdict = judge(self.log, self.fleet.received, self.signed)
         assert (verdict.lost, verdict.twice) == (0, 0)
-        return Verdict(len(new), len(new), 0, 0)
+        assert verdict.acknowledged == len(self.signed)
+        before, self.acknowledged = self.acknowledged, verdict.acknowledged
+        return verdict.since(before)
 
     def close(self) -> None:
         self.fleet.close()
