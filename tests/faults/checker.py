@@ -18,6 +18,14 @@ class Verdict:
     lost: int
     twice: int
 
+    def __add__(self, other: "Verdict") -> "Verdict":
+        return Verdict(
+            self.acknowledged + other.acknowledged,
+            self.found + other.found,
+            self.lost + other.lost,
+            self.twice + other.twice,
+        )
+
     def since(self, acknowledged: int) -> "Verdict":
         """The same, without what was acknowledged and found before."""
         found = self.found - acknowledged

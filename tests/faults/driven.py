@@ -76,6 +76,11 @@ class Agent:
             "everything sealed has its receipt",
         )
 
+    def until_gap_is_stated(self) -> None:
+        """Until a few more are sealed: what a restart misses is stated with its first segment."""
+        enough = len(self.found()) + 2
+        self.until(lambda found: len(found) >= enough, "the truck drives on")
+
     def strike(self, order: Order, at_start: bool) -> None:
         """Make the fault, in this process or in the next; start the agent again if it ended."""
         if at_start:
@@ -90,7 +95,7 @@ class Agent:
     def start_if_ended(self, *, must: bool) -> None:
         """As its service manager would do it."""
         assert self.process is not None
-        if self.process.ended(deadline_s=10 if must else 0.5) is not None:
+        if self.process.ended(deadline_s=10 if must else 1) is not None:
             self.start()
         else:
             assert not must
@@ -101,7 +106,7 @@ def judged(agent: Agent, drive: Drive, log: LogReader) -> Verdict:
     found = agent.found()
     check_chain(found)
     stated = seconds_stated(found)
-    driven = {one for one in drive.seconds if min(stated) <= one <= max(stated)}
+    driven = drive.seconds & set(range(min(stated), max(stated) + 1))
     receipts = {one.digest: one.leaf for one in found if one.leaf is not None}
     return judge(log, receipts, [one.digest for one in found], len(driven - stated))
 

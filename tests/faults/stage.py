@@ -25,7 +25,7 @@ from tests.faults.injection import Order
 from tests.faults.parts import PartProcess, wait_until
 from tests.faults.published_log import LogReader
 
-CARRIER, DEVICE, VEHICLE = "acme", "agent-1", "v-agent"
+CARRIER, VEHICLE = "acme", "v-agent"
 
 _ROLES = ("broker-auth", "signer", "intake", "api")
 
@@ -67,40 +67,38 @@ class Stage:
         self.parts[role] = part
         return part
 
-    def open(self) -> LogReader:
-        """Start every role and wait for the first checkpoint; a reader of the published log."""
+    def open(self) -> None:
+        """Start every role and wait for the first checkpoint."""
         for role in _ROLES:
             self.start(role)
         wait_until(self._serves, f"a checkpoint: {self.parts['api'].said()}", 60)
+
+    def reader(self) -> LogReader:
+        """A reader of the published log."""
         return LogReader(self.api, self.directory.log_vkey())
-
-    def restart_database(self) -> None:
-        """After a kill of the server."""
-        self.postgres.start()
-
-    def restart_broker(self) -> None:
-        """After a kill of the server."""
-        self.nats.start()
 
     def admit(self, *trucks: Truck) -> None:
         """Let the exchange know the trucks' keys."""
         with psycopg.connect(self.settings.database_url, autocommit=True) as conn:
             admit(conn, *trucks)
 
-    def enrol_agent(self, folder: Path, mqtt_port: int | None = None) -> Path:
+    def enrol_agent(self, folder: Path, device: str, mqtt_port: int | None = None) -> Path:
         """An agent's folder, enrolled, with its device admitted."""
         origin = self.directory.origin or ""
-        enrol(folder, CARRIER, DEVICE, origin)
-        truck = Truck(DEVICE, carrier=CARRIER, vehicle=VEHICLE, origin=origin)
+        enrol(folder, CARRIER, device, origin)
+        truck = Truck(device, carrier=CARRIER, vehicle=VEHICLE, origin=origin)
         truck.signer = read_key(folder)
         self.admit(truck)
         password = new_secret()
         with psycopg.connect(self.settings.database_url, autocommit=True) as conn:
-            conn.execute("UPDATE device SET mqtt_secret_hash = %s", [secret_hash(password)])
+            conn.execute(
+                "UPDATE device SET mqtt_secret_hash = %s WHERE device = %s",
+                [secret_hash(password), device],
+            )
         document = {
             "mqtt_host": "127.0.0.1",
             "mqtt_port": mqtt_port or self.ports.mqtt,
-            "mqtt_username": f"{CARRIER}/{DEVICE}",
+            "mqtt_username": f"{CARRIER}/{device}",
             "mqtt_password": password,
             "ca_pem": self.directory.ca_certificate.read_text(),
             "log_origin": origin,

@@ -25,16 +25,15 @@ DRIVEN_S = 40_000
 
 
 class Scene:
-    """The exchange, the bench and the agent."""
+    """The bench and the agent."""
 
-    def __init__(self, folder: Path, stack: ExitStack) -> None:
-        self.stage = Stage(folder)
-        stack.callback(self.stage.close)
-        self.log: LogReader = self.stage.open()
+    def __init__(self, stage: Stage, folder: Path, stack: ExitStack) -> None:
+        self.log: LogReader = stage.reader()
         stack.callback(self.log.close)
         self.drive = Drive(folder, DRIVEN_S)
         stack.callback(self.drive.close)
-        self.agent = Agent(self.stage.enrol_agent(folder / "truck"), self.drive.sources)
+        enrolled = stage.enrol_agent(folder / "truck", "agent-named")
+        self.agent = Agent(enrolled, self.drive.sources)
         stack.callback(self.agent.kill)
         self.agent.start()
         self.agent.until_sealed_anew()
@@ -46,6 +45,7 @@ class Scene:
 
     def recovered(self, point: str, form: str, *, kills: bool) -> None:
         recovered_s = recovery_of(self.agent)
+        self.agent.until_gap_is_stated()
         verdict = judged(self.agent, self.drive, self.log)
         assert (verdict.lost, verdict.twice) == (0, 0)
         TABLE.add(point, form, verdict.since(self.acknowledged), recovered_s, kills=kills)
@@ -53,9 +53,9 @@ class Scene:
 
 
 @pytest.fixture(scope="module")
-def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
+def scene(stage: Stage, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
     with ExitStack() as stack:
-        yield Scene(tmp_path_factory.mktemp("agent"), stack)
+        yield Scene(stage, tmp_path_factory.mktemp("agent"), stack)
 
 
 @pytest.mark.parametrize("point", AGENT, ids=lambda point: point.name)
@@ -68,7 +68,7 @@ def test_a_death_leaves_a_gap_with_its_record(scene: Scene) -> None:
     before = gaps(scene.agent.found())
     scene.agent.kill()
     scene.agent.start()
-    scene.recovered("agent: any moment", Form.KILLED_BEFORE, kills=True)
+    scene.recovered("agent: any moment", "killed", kills=True)
 
     assert gaps(scene.agent.found()) == before + 1
 
