@@ -33,7 +33,7 @@ _ROLES = ("broker-auth", "signer", "intake", "api")
 class Stage:
     """One exchange in a folder; ``close`` ends everything of it."""
 
-    def __init__(self, folder: Path, **settings: object) -> None:
+    def __init__(self, folder: Path) -> None:
         self.folder = folder
         self._stack = ExitStack()
         told = Settings(dir=folder / "exchange")
@@ -47,7 +47,7 @@ class Stage:
         self.settings = completed(told, self.directory)
         migrate(self.settings)
         self.config = folder / "exchange.toml"
-        self.configure(checkpoint_interval_ms=20, batch_age_ms=20, **settings)
+        self.configure()
         self.parts: dict[str, PartProcess] = {}
         self._stack.callback(self._stop_parts)
 
@@ -57,7 +57,8 @@ class Stage:
 
     def configure(self, **settings: object) -> None:
         """What processes that are started from now on are told."""
-        lines = [f"{name} = {json.dumps(value)}\n" for name, value in settings.items()]
+        told = {"checkpoint_interval_ms": 20, "batch_age_ms": 20, **settings}
+        lines = [f"{name} = {json.dumps(value)}\n" for name, value in told.items()]
         self.config.write_text("".join(lines))
 
     def start(self, role: str, first: Order | None = None) -> PartProcess:

@@ -32,7 +32,7 @@ class _Server(socketserver.ThreadingTCPServer):
 @pytest.fixture
 def proxy() -> Iterator[Proxy]:
     with _Server(("127.0.0.1", 0), _Echo) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
+        threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
         with closing(Proxy(Upstream(server.server_address[1]))) as made:
             yield made
         server.shutdown()
