@@ -43,6 +43,8 @@ QUEUE = "broker-auth"
 AT_ONCE = 8
 REPORT_EVERY_S = 60.0
 _TOKEN_BYTES_MAX = 65_536
+_PING_INTERVAL_S = 5
+"""Two unanswered pings end a connection that fell silent without a word."""
 
 log = structlog.get_logger("broker-auth")
 
@@ -186,6 +188,7 @@ async def _connect(url: str, user: str, password: str, tls: ssl.SSLContext | Non
         name="broker-auth",
         max_reconnect_attempts=-1,
         reconnect_time_wait=1,
+        ping_interval=_PING_INTERVAL_S,
         error_cb=complain,
     )
 

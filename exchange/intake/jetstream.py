@@ -33,6 +33,9 @@ STREAM = "HP_SEG"
 SUBJECTS = "hp.v1.*.*.seg"
 CONSUMER = "intake"
 
+_PING_INTERVAL_S = 5
+"""Two unanswered pings end a connection that fell silent without a word."""
+
 _ACK_WAIT_S = 5
 """Then a killed worker's messages go to another. A slow batch may be taken twice: as duplicates."""
 _UNACKED_MAX = 65_536
@@ -59,6 +62,7 @@ async def connect_nats(
             name="haulproof intake",
             max_reconnect_attempts=-1,
             reconnect_time_wait=0.2,
+            ping_interval=_PING_INTERVAL_S,
             error_cb=_ignore,
         )
 

@@ -10,6 +10,13 @@ from exchange.exits import EnvironmentUnfit
 VERSION_MIN = 15
 CONNECT_TIMEOUT_S = 5
 _DURABLE = ("fsync", "full_page_writes", "synchronous_commit")
+_SILENCE: dict[str, Any] = {
+    "keepalives_idle": 10,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 20_000,
+}
+"""A host that fell silent is given up after some 20 s, not after the kernel's two hours (libpq)."""
 
 
 class DatabaseSettings(Protocol):
@@ -31,6 +38,7 @@ def connect(settings: DatabaseSettings) -> Connection[Any]:
         connect_timeout=CONNECT_TIMEOUT_S,
         application_name="haulproof",
         options="-c timezone=UTC",
+        **_SILENCE,
     )
 
 
@@ -42,6 +50,7 @@ def pool(settings: DatabaseSettings, size_max: int = 8) -> ConnectionPool[Connec
             "connect_timeout": CONNECT_TIMEOUT_S,
             "application_name": "haulproof",
             "options": "-c timezone=UTC",
+            **_SILENCE,
         },
         check=ConnectionPool.check_connection,  # none that died with its server is handed out
         min_size=1,

@@ -16,7 +16,6 @@ T_ZERO_S = 1_760_000_000
 SPEED = 30
 _INTO_THE_SECOND_MS = 300
 _DEADLINE_S = 60.0
-_STATED_BY_HAND = {"agent.toml": "segment_samples = 10\nresend_after_s = 1\n"}
 
 
 class Drive:
@@ -39,13 +38,20 @@ class Drive:
 class Agent:
     """An agent's folder, and the process that runs in it now."""
 
-    def __init__(self, folder: Path, sources: list[str], *, clock: str = "source") -> None:
+    def __init__(
+        self,
+        folder: Path,
+        sources: list[str],
+        *,
+        clock: str = "source",
+        segment_samples: int = 10,
+        log: Path | None = None,
+    ) -> None:
         self.folder = folder
-        for name, text in _STATED_BY_HAND.items():
-            (folder / name).write_text(text)
+        told = f"segment_samples = {segment_samples}\nresend_after_s = 1\ndrain_timeout_s = 60\n"
+        (folder / "agent.toml").write_text(told)
         self._words = ["run", "--dir", str(folder), "--json", "--clock", clock, *sources]
-        self._words += ["--drain-timeout", "60"]
-        self._log = folder / "agent.log"
+        self._log = log or folder / "agent.log"
         self.process: PartProcess | None = None
 
     def start(self, first: Order | None = None) -> PartProcess:

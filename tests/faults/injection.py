@@ -12,9 +12,12 @@ import sys
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime, timedelta, tzinfo
 from multiprocessing.connection import Connection
 from typing import Any
 
+from edge_agent.clock import SystemClock
+from exchange.intake import pipeline
 from tests.faults.points import POINTS, Form, Point
 
 ROOMS = ("schemas", "ledger", "edge_agent", "exchange")
@@ -29,6 +32,13 @@ class Order:
     nth: int = 1
 
 
+@dataclass(frozen=True, slots=True)
+class Skew:
+    """From now on the part's wall clock is so much ahead of the system's."""
+
+    seconds: int
+
+
 class Injection:
     """Waits for orders on a connection, and tells there that it strikes, just before it does."""
 
@@ -37,19 +47,25 @@ class Injection:
         self._lock = threading.Lock()
         self._armed: Order | None = None
         self._left = 0
+        self._skew_s = 0
 
     def install(self, part: str, first: Order | None) -> None:
         """Wrap every point of the part; ``first`` is armed before anything runs."""
         for point in POINTS.values():
             if point.part == part:
                 wrap(point, self._strike)
+        skew_clocks(lambda: self._skew_s)
         self._arm(first)
         threading.Thread(target=self._listen, daemon=True).start()
 
     def _listen(self) -> None:
         try:
             while True:
-                self._arm(self._orders.recv())
+                order = self._orders.recv()
+                if isinstance(order, Skew):
+                    self._skew_s = order.seconds
+                else:
+                    self._arm(order)
         except (EOFError, OSError):  # the test has ended, and so do we
             os._exit(1)
 
@@ -72,6 +88,23 @@ class Injection:
         error = point.failed if before else point.answer_lost
         assert error is not None
         raise error()
+
+
+def skew_clocks(skew_s: Callable[[], int]) -> None:
+    """The wall clocks of agent and intake, read through ``skew_s``."""
+    told = SystemClock.utc_ms
+
+    def utc_ms(self: SystemClock) -> float:
+        return told(self) + skew_s() * 1_000
+
+    class Skewed(datetime):
+        @classmethod
+        def now(cls, tz: tzinfo | None = None) -> datetime:  # type: ignore[override]
+            return datetime.now(tz) + timedelta(seconds=skew_s())
+
+    SystemClock.utc_ms = utc_ms  # type: ignore[method-assign]
+    assert vars(pipeline)["datetime"] is datetime, "intake reads its clock elsewhere now"
+    vars(pipeline)["datetime"] = Skewed
 
 
 Strike = Callable[[Point, bool], None]

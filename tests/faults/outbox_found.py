@@ -18,7 +18,7 @@ import cbor2
 _WIDTHS = {72: "b", 77: "h", 78: "i", 79: "q"}
 _GAP = "hp-gap"
 _TYPE = 16
-_BOOT, _SEQ, _PREV, _T0, _SAMPLES, _FROM, _TO = 2, 3, 4, 5, 6, 5, 6
+_BOOT, _SEQ, _PREV, _T0, _SAMPLES, _FROM, _TO, _MONO = 2, 3, 4, 5, 6, 5, 6, 12
 _MS_PER_S = 1_000
 
 
@@ -77,6 +77,21 @@ def seconds_stated(found: Sequence[Found]) -> set[int]:
         else:
             stated.update(_second(payload[_T0] + offset) for offset in _offsets(payload[_SAMPLES]))
     return stated
+
+
+@dataclass(frozen=True, slots=True)
+class Times:
+    """When a segment began: UTC as its agent believed, and ms since that agent's start."""
+
+    boot: bytes
+    t0_ms: int
+    mono_ms: int
+
+
+def times(found: Sequence[Found]) -> list[Times]:
+    """The beginning of each segment, in order."""
+    payloads = (_payload(one.raw) for one in found if _type_of(one.raw) != _GAP)
+    return [Times(one[_BOOT], one[_T0], one[_MONO]) for one in payloads]
 
 
 def gaps(found: Sequence[Found]) -> int:

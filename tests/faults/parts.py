@@ -15,7 +15,7 @@ from typing import Any
 
 import edge_agent.cli
 import exchange.__main__
-from tests.faults.injection import Injection, Order
+from tests.faults.injection import Injection, Order, Skew
 
 _DEADLINE_S = 30.0
 
@@ -47,6 +47,10 @@ class PartProcess:
     def arm(self, order: Order) -> None:
         """Strike the next time."""
         self._orders.send(order)
+
+    def skew(self, skew: Skew) -> None:
+        """Let its clock jump."""
+        self._orders.send(skew)
 
     def struck(self, deadline_s: float = _DEADLINE_S) -> bool:
         """Whether the armed point was struck before the deadline; waits for it."""

@@ -91,9 +91,12 @@ class Proxy:
         """Servers are gone, and no client is told: its bytes vanish, and nothing comes back."""
         self._call(self._begin(Fault.HALF_OPEN))
 
-    def heal(self) -> None:
-        """The network is well: what is half-open is reset, as by a host that knows it no more."""
-        self._call(self._begin(Fault.NONE))
+    def heal(self, *, tell: bool = True) -> None:
+        """The network is well: what is half-open is reset, as by a host that knows it no more.
+
+        Unless ``tell``, it stays silent for ever, as behind a firewall that forgot it.
+        """
+        self._call(self._begin(Fault.NONE, forget=tell))
 
     def close(self) -> None:
         """End every connection and stop listening."""
@@ -102,11 +105,11 @@ class Proxy:
         self._thread.join(_CALL_S)
         self._loop.close()
 
-    async def _begin(self, fault: Fault, cut: bool = False) -> None:
+    async def _begin(self, fault: Fault, *, cut: bool = False, forget: bool = False) -> None:
         self._fault, self.touched = fault, 0
         for link in list(self._links):
             link.answered = 0
-            if cut or (fault is Fault.NONE and link.server is None):
+            if cut or (forget and link.server is None):
                 self._reset(link)
             elif fault is Fault.HALF_OPEN:
                 self._leave_half(link)

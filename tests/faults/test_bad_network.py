@@ -54,17 +54,18 @@ class BadNetwork:
         self._restart(**self._through)
         stack.callback(self._restart)
 
-    def fault(self, link: str, form: str, rng: random.Random) -> None:
+    def fault(self, link: str, form: str, rng: random.Random, *, tell: bool = True) -> None:
         """Let trucks send into the fault, heal once it was felt, and check everything."""
         proxy = self.links[link]
         self.receiving.send()
         FAULTS[form](proxy, rng)
         self.receiving.send()
         wait_until(lambda: proxy.touched >= _FELT, f"{link} {form} is felt")
-        proxy.heal()
+        proxy.heal(tell=tell)
         began = time.monotonic()
         self.receiving.until_recovered()
         recovered_s = time.monotonic() - began
+        form = form if tell else f"{form}, never reset"
         TABLE.add(f"link to {link}", form, self.receiving.judged(), recovered_s, kills=False)
 
     def _restart(self, **settings: object) -> None:
@@ -73,6 +74,8 @@ class BadNetwork:
         for role in ("intake", "signer"):
             stage.parts[role].stop()
             stage.start(role)
+        self.receiving.send()
+        self.receiving.until_recovered()
 
 
 @pytest.fixture(scope="module")
@@ -97,6 +100,11 @@ def test_bad_links_many_times(network: BadNetwork, seed: int) -> None:
         for link in network.links:
             for form in FAULTS:
                 network.fault(link, form, rng)
+
+
+@pytest.mark.long
+def test_a_broker_that_fell_silent_is_noticed_without_a_word(network: BadNetwork) -> None:
+    network.fault("broker", "half-open", random.Random(), tell=False)
 
 
 @pytest.fixture(scope="module")

@@ -145,6 +145,19 @@ def test_a_half_open_connection_stays_silent_until_it_is_reset(proxy: Proxy) -> 
                     client.recv(1)
 
 
+def test_a_half_open_connection_that_nobody_resets_stays_silent(proxy: Proxy) -> None:
+    with connected(proxy) as old:
+        assert echo(old) == b"hello"
+        proxy.half_open()
+        proxy.heal(tell=False)
+        old.settimeout(0.1)
+        old.sendall(b"hello")
+        with pytest.raises(TimeoutError):
+            old.recv(1)
+        with connected(proxy) as new:
+            assert echo(new) == b"hello"
+
+
 def test_a_server_behind_a_unix_socket_is_reached(tmp_path: Path) -> None:
     path = tmp_path / "s"
     with closing(socket.socket(socket.AF_UNIX)) as server:

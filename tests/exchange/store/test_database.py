@@ -20,6 +20,17 @@ def test_without_a_database_s_url_it_is_told() -> None:
         database.connect(Store(""))
 
 
+def test_a_host_that_falls_silent_is_given_up_within_half_a_minute(postgres: str) -> None:
+    with database.connect(Store(postgres)) as conn:
+        told = conn.info.get_parameters()
+
+    idle, interval, count = (
+        int(told[f"keepalives_{name}"]) for name in ("idle", "interval", "count")
+    )
+    assert idle + interval * count <= 30
+    assert 0 < int(told["tcp_user_timeout"]) <= 30_000
+
+
 def test_signals_have_the_catalogue_s_columns(postgres: str) -> None:
     with database.connect(Store(postgres)) as conn:
         rows = conn.execute(

@@ -1,0 +1,119 @@
+"""Two exchanges on one database: one history, whoever signs, and a stranger signs nothing."""
+
+import shutil
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from exchange.directory import open_directory
+from exchange.settings import Settings
+from exchange.transparency.repository import signer_state
+from ledger.fence import FileFence
+from tests.faults.injection import Order
+from tests.faults.parts import PartProcess, wait_until
+from tests.faults.points import SIGNER, Form
+from tests.faults.receiving import Receiving
+from tests.faults.stage import Stage
+from tests.faults.table import TABLE
+
+
+@pytest.fixture
+def scene(tmp_path: Path) -> Iterator[Receiving]:
+    with closing(Stage(tmp_path)) as stage:
+        stage.open()
+        with closing(Receiving(stage)) as receiving:
+            yield receiving
+
+
+def roles_of(stage: Stage, root: Path, *roles: str) -> list[PartProcess]:
+    """More processes on the stage's servers, with the directory ``root``."""
+    words = ["--dir", str(root), "--config", str(stage.config)]
+    return [PartProcess(role, words, stage.folder / f"second-{role}.log") for role in roles]
+
+
+def ended(parts: list[PartProcess]) -> None:
+    for part in parts:
+        part.stop()
+
+
+def stopped_with(stage: Stage) -> str:
+    """What the signer has left word of, while it signs nothing."""
+    with psycopg.connect(stage.settings.database_url) as conn:
+        state = signer_state(conn)
+    return state.detail if state is not None and state.phase.value == "stopped" else ""
+
+
+def test_a_second_set_of_processes_takes_over_wherever_the_first_dies(scene: Receiving) -> None:
+    """Both have one directory, and with it one fence: as two hosts on one shared store would."""
+    stage = scene.stage
+    second = roles_of(stage, stage.directory.root, "intake", "signer")
+    try:
+        for point in SIGNER:
+            if point.step in ("head signed", "fence swapped", "history written"):
+                for form in (Form.KILLED_BEFORE, Form.KILLED_AFTER):
+                    verdict, recovered_s = scene.fault(Order(point.name, form))
+                    name = f"one of two {point.part}s: {point.step}"
+                    TABLE.add(name, form, verdict, recovered_s, kills=True)
+                    second[1], stage.parts["signer"] = stage.parts["signer"], second[1]
+    finally:
+        ended(second)
+
+
+def test_a_clone_with_a_fence_of_its_own_signs_nothing_once_it_is_behind(scene: Receiving) -> None:
+    stage, clone = scene.stage, scene.stage.folder / "clone"
+    clone.mkdir(mode=0o700)
+    for path in stage.directory.root.iterdir():
+        if path.name in ("postgres", "nats", "logs"):
+            (clone / path.name).mkdir()
+        elif path.is_dir():
+            shutil.copytree(path, clone / path.name)
+        elif path.name != "lock":
+            shutil.copy2(path, clone)
+    stage.configure(database_url=stage.settings.database_url)
+    scene.send()
+    scene.until_recovered()
+    fenced = FileFence(clone / "fence").read()
+    stage.parts["signer"].stop()
+
+    second = roles_of(stage, clone, "signer")
+    try:
+        scene.send()
+        wait_until(lambda: "rolled back" in stopped_with(stage), second[0].said())
+        assert scene.fleet.waiting() > 0
+        assert FileFence(clone / "fence").read() == fenced
+    finally:
+        ended(second)
+    stage.start("signer")
+    scene.until_recovered()
+    scene.judged()
+
+
+def test_a_stranger_on_the_database_signs_nothing_and_takes_nothing(
+    scene: Receiving, tmp_path: Path
+) -> None:
+    stage = scene.stage
+    stranger = open_directory(Settings(dir=tmp_path / "stranger"))
+    _, user, password = stage.broker_login()
+    stage.configure(
+        database_url=stage.settings.database_url,
+        nats_url=stage.nats.url,
+        nats_user=user,
+        nats_password=password,
+    )
+    for role in ("signer", "intake"):
+        stage.parts[role].stop()
+    second = roles_of(stage, stranger.root, "signer")
+    try:
+        scene.send()
+        wait_until(lambda: "fence file is missing" in stopped_with(stage), second[0].said())
+        assert not stranger.fence.exists()
+        assert scene.fleet.waiting() > 0
+    finally:
+        ended(second)
+    for role in ("signer", "intake"):
+        stage.start(role)
+    scene.until_recovered()
+    scene.judged()
