@@ -6,6 +6,7 @@ Three accounts: ``HP`` has JetStream and everything that agents and intake say t
 """
 
 import json
+import shutil
 import signal
 import socket
 import ssl
@@ -34,6 +35,9 @@ _STOP_SIGNALS = (signal.SIGTERM, signal.SIGKILL)
 _STOP_EACH_S = 10.0
 _READY_TIMEOUT_S = 30.0
 _LOOK_AGAIN_S = 0.02
+_DISK_FULL = b"no space left on device"
+_ROOM_BYTES = 64 * 1024 * 1024
+_LOG_LOOK_BYTES_MAX = 10_000_000
 
 
 class EmbeddedNats:
@@ -46,6 +50,7 @@ class EmbeddedNats:
         self._settings = settings
         self._ports = ports
         self._log = directory.logs / "nats.log"
+        self._read_to = 0
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
@@ -67,9 +72,11 @@ class EmbeddedNats:
         while not self._answers():
             if self._process.poll() is not None or time.monotonic() > deadline:
                 self.stop()
-                told = last_words(self._log, logged_before, ("[FTL]", "[ERR]", "nats-server: "))
+                signs = ("[FTL]", "[ERR]", "nats-server: ")
+                told = last_words(self._log, logged_before, signs)
                 raise EnvironmentUnfit(f"the broker does not start: {told}")
             time.sleep(_LOOK_AGAIN_S)
+        self._read_to = logged_before
 
     def stop(self) -> None:
         """Stop cleanly: what the streams hold is on disk."""
@@ -88,7 +95,28 @@ class EmbeddedNats:
         return f"nats://127.0.0.1:{self._ports.nats}"
 
     def keep_reachable(self) -> None:
-        """Nothing to do: its listeners are TCP ports."""
+        """Start it anew once there is room again after a full disk.
+
+        A stream that could not write takes nothing more for as long as the server runs, and only
+        its log says so, again for every message.
+        """
+        if self._process is not None and self._has_room() and self._said_disk_full():
+            self.stop()
+            self.start()
+
+    def _has_room(self) -> bool:
+        return shutil.disk_usage(self._directory.nats).free >= _ROOM_BYTES
+
+    def _said_disk_full(self) -> bool:
+        """Whether its log says so in what was added since the last look."""
+        try:
+            with self._log.open("rb") as log:
+                log.seek(self._read_to)
+                added = log.read(_LOG_LOOK_BYTES_MAX)
+        except OSError:  # somebody has put the log away
+            return False
+        self._read_to += len(added)
+        return _DISK_FULL in added
 
     def _answers(self) -> bool:
         """Whether both listeners are up: the broker greets, and its TLS handshake is ours."""

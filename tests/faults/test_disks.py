@@ -135,22 +135,27 @@ def test_a_fence_on_a_read_only_disk_stops_signing_until_it_can_be_written(
 
 @pytest.mark.timeout(300)
 def test_an_exchange_on_a_full_disk_loses_nothing_that_it_acknowledged(tmp_path: Path) -> None:
-    with small_disk(tmp_path / "disk", 250) as disk, closing(Stage(disk)) as stage:
+    with small_disk(tmp_path / "disk", 300) as disk, closing(Stage(disk)) as stage:
         stage.open()
         with closing(Receiving(stage)) as receiving:
             receiving.send()
             receiving.until_recovered()
             filler = fill(disk)
-            while stage.postgres.process is not None and stage.postgres.process.poll() is None:
-                receiving.send()
-                if "No space left" in logged(stage):
-                    break
+            receiving.send()
+            wait_until(lambda: "no space left" in logged(stage).lower(), "the disk is full")
             assert receiving.fleet.waiting() > 0
 
             filler.unlink()
             start_what_ended(stage)
+            wait_until(lambda: looked_after(stage, receiving), f"receipts: {logged(stage)}")
             receiving.until_recovered()
             receiving.judged()
+
+
+def looked_after(stage: Stage, receiving: Receiving) -> bool:
+    """What the supervisor does every few seconds; whether everything has its receipt."""
+    stage.nats.keep_reachable()
+    return not receiving.fleet.waiting()
 
 
 def logged(stage: Stage) -> str:

@@ -1,6 +1,7 @@
 """Two exchanges on one database: one history, whoever signs, and a stranger signs nothing."""
 
 import shutil
+import time
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -12,9 +13,10 @@ from exchange.directory import open_directory
 from exchange.settings import Settings
 from exchange.transparency.repository import signer_state
 from ledger.fence import FileFence
+from tests.faults.checker import Verdict
 from tests.faults.injection import Order
 from tests.faults.parts import PartProcess, wait_until
-from tests.faults.points import SIGNER, Form
+from tests.faults.points import Form
 from tests.faults.receiving import Receiving
 from tests.faults.stage import Stage
 from tests.faults.table import TABLE
@@ -50,16 +52,33 @@ def test_a_second_set_of_processes_takes_over_wherever_the_first_dies(scene: Rec
     """Both have one directory, and with it one fence: as two hosts on one shared store would."""
     stage = scene.stage
     second = roles_of(stage, stage.directory.root, "intake", "signer")
+    signers = [stage.parts["signer"], second[1]]
     try:
-        for point in SIGNER:
-            if point.step in ("head signed", "fence swapped", "history written"):
-                for form in (Form.KILLED_BEFORE, Form.KILLED_AFTER):
-                    verdict, recovered_s = scene.fault(Order(point.name, form))
-                    name = f"one of two {point.part}s: {point.step}"
-                    TABLE.add(name, form, verdict, recovered_s, kills=True)
-                    second[1], stage.parts["signer"] = stage.parts["signer"], second[1]
+        for step in ("head signed", "fence swapped", "history written"):
+            for form in (Form.KILLED_BEFORE, Form.KILLED_AFTER):
+                order = Order(f"signer: {step}", form)
+                verdict, recovered_s = leader_dies(scene, signers, order)
+                TABLE.add(f"one of two {order.point}", form, verdict, recovered_s, kills=True)
     finally:
-        ended(second)
+        ended([second[0], *signers])
+
+
+def leader_dies(
+    scene: Receiving, signers: list[PartProcess], order: Order
+) -> tuple[Verdict, float]:
+    """Whichever signs dies and the other goes on; then there are two again."""
+    for one in signers:
+        one.arm(order)
+    scene.send()
+    wait_until(lambda: any(one.ended() for one in signers), f"{order} is passed")
+    began = time.monotonic()
+    dead = next(one for one in signers if one.ended())
+    next(one for one in signers if one is not dead).disarm()
+    scene.until_recovered()
+    recovered_s = time.monotonic() - began
+    again = roles_of(scene.stage, scene.stage.directory.root, "signer")
+    signers[signers.index(dead)] = again[0]
+    return scene.judged(), recovered_s
 
 
 def test_a_clone_with_a_fence_of_its_own_signs_nothing_once_it_is_behind(scene: Receiving) -> None:
