@@ -125,15 +125,21 @@ def _append(
     head = tree.lock_head(conn)
     if head.key_epoch != judged.epoch:
         raise KeysMoved
-    index = tree.append_under(conn, head, leaves)
+    index_of = tree.awaited_leaves(conn, head, [leaf.digest for leaf in leaves])
+    if index_of:
+        returned = [leaf for leaf in leaves if leaf.digest in index_of]
+        tree.attach(conn, {index_of[leaf.digest]: leaf.segment_id for leaf in returned})
+    fresh = [leaf for leaf in leaves if leaf.digest not in index_of]
+    first = tree.append_under(conn, head, fresh)
+    index_of |= {leaf.digest: first + n for n, leaf in enumerate(fresh)}
     gaps = [
-        (index + offset, int(Kind.GAP), one.statement)
-        for offset, one in enumerate(new)
+        (index_of[one.digest], int(Kind.GAP), one.statement)
+        for one in new
         if isinstance(one, VerifiedGap)
     ]
     if gaps:
         tree.insert_statements(conn, gaps)
-    return [Placed(one.identity, index + offset) for offset, one in enumerate(new)]
+    return [Placed(one.identity, index_of[one.digest]) for one in new]
 
 
 def _copy_segments(

@@ -15,6 +15,8 @@ class LockedHead:
     size: int
     root: bytes
     key_epoch: int
+    awaited: int
+    """Leaves that were put back after a restore, and whose records are not."""
 
 
 @dataclass(frozen=True, slots=True)

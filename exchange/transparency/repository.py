@@ -4,7 +4,7 @@ Whoever appends holds the head's row lock from ``lock_head`` to the commit, so i
 in the order of commits: a reader that sees leaf k sees every leaf before it.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 from psycopg import Connection, sql
@@ -29,6 +29,8 @@ from schemas.cose.sign1 import Statement
 _SIGNER_LOCK = 0x6861756C_70726F66
 """Key of the advisory lock that chooses who tries to sign."""
 
+_HEAD = "SELECT size, root, key_epoch, awaited FROM tree_head"
+
 _STATEMENTS = sql.SQL(
     """
     SELECT index, kind, digest, issuer, subject, raw, committed_at
@@ -39,7 +41,7 @@ _STATEMENTS = sql.SQL(
 
 def lock_head(conn: Connection[Any]) -> LockedHead:
     """Take the lock that serialises appends, until the caller's transaction ends."""
-    row = conn.execute("SELECT size, root, key_epoch FROM tree_head FOR UPDATE").fetchone()
+    row = conn.execute(f"{_HEAD} FOR UPDATE").fetchone()
     if row is None:
         raise LogDamaged("the tree has no head: the database was not migrated, or was edited")
     return LockedHead(*row)
@@ -73,9 +75,55 @@ def commit_statement(conn: Connection[Any], kind: int, statement: Statement) -> 
     known = conn.execute("SELECT index FROM statement WHERE digest = %s", [digest]).fetchone()
     if known is not None:
         return int(known[0])
-    index = append_under(conn, head, [NewLeaf(kind, digest)])
+    index = awaited_leaves(conn, head, [digest]).get(digest)
+    if index is None:
+        index = append_under(conn, head, [NewLeaf(kind, digest)])
+    else:
+        attach(conn, {index: None})
     insert_statements(conn, [(index, kind, statement)])
     return index
+
+
+def put_back(conn: Connection[Any], leaves: Sequence[tuple[int, bytes]]) -> int:
+    """Append (kind, digest) leaves that a restored database lacks; returns the first one's index.
+
+    They come from a copy of the log whose root was checked. Their records are awaited: whoever
+    sends one again finds its leaf. The caller commits.
+    """
+    first = append_leaves(conn, leaves)
+    conn.execute("UPDATE tree_head SET awaited = awaited + %s", [len(leaves)])
+    return first
+
+
+def awaited_leaves(
+    conn: Connection[Any], head: LockedHead, digests: Collection[bytes]
+) -> dict[bytes, int]:
+    """Indices, by digest, of leaves among these that were put back and still lack their record."""
+    if not head.awaited:
+        return {}
+    rows = conn.execute(
+        """
+        SELECT l.digest, min(l.index) FROM leaf l
+        WHERE l.digest = ANY(%s) AND l.segment_id IS NULL
+          AND NOT EXISTS (SELECT FROM statement s WHERE s.index = l.index)
+        GROUP BY l.digest
+        """,
+        [list(digests)],
+    )
+    return {bytes(digest): index for digest, index in rows}
+
+
+def attach(conn: Connection[Any], records: Mapping[int, int | None]) -> None:
+    """Lead awaited leaves, by index, to their segments' rows; None: a statement's own row."""
+    conn.execute(
+        """
+        UPDATE leaf SET segment_id = record.segment_id
+        FROM unnest(%s::bigint[], %s::bigint[]) AS record(index, segment_id)
+        WHERE leaf.index = record.index
+        """,
+        [list(records), list(records.values())],
+    )
+    conn.execute("UPDATE tree_head SET awaited = awaited - %s", [len(records)])
 
 
 def insert_statements(
@@ -110,7 +158,7 @@ def key_epoch(conn: Connection[Any]) -> int:
 
 def head(conn: Connection[Any]) -> LockedHead:
     """The newest committed head, without taking the lock."""
-    row = conn.execute("SELECT size, root, key_epoch FROM tree_head").fetchone()
+    row = conn.execute(_HEAD).fetchone()
     if row is None:
         raise LogDamaged("the tree has no head: the database was not migrated, or was edited")
     return LockedHead(*row)

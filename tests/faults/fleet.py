@@ -31,7 +31,6 @@ class Fleet:
 
     def __init__(self, login: tuple[str, str, str], origin: str, notes: Notes, size: int = 4):
         self.trucks = [Truck(f"dev-{n}", origin=origin, vehicle=f"v-{n}") for n in range(size)]
-        self.resends = True
         self.received: dict[bytes, int] = {}
         """Leaf by digest, of what has a receipt."""
         self.refused: set[bytes] = set()
@@ -39,6 +38,7 @@ class Fleet:
         self.wrong: list[str] = []
         self._notes = notes
         self._raw: dict[bytes, tuple[Truck, bytes]] = {}
+        self._kept: dict[bytes, tuple[Truck, bytes]] = {}
         self._named: dict[tuple[str, bytes, int], bytes] = {}
         self._login = login
         self._loop = asyncio.new_event_loop()
@@ -57,6 +57,10 @@ class Fleet:
         noise = self.trucks[0].rng.randbytes(40)
         self._call(self._publish([*new, new[0], (self.trucks[0], noise)]))
         return digests
+
+    def ask_again(self) -> None:
+        """Send everything once more, as if nothing of it had a receipt yet."""
+        self._raw.update(self._kept)
 
     def waiting(self) -> int:
         """How many statements have no receipt yet."""
@@ -83,7 +87,7 @@ class Fleet:
         digest = hashlib.sha256(raw).digest()
         payload = cbor2.loads(cbor2.loads(raw).value[2])
         self._named[truck.device, payload[2], payload[3]] = digest
-        self._raw[digest] = truck, raw
+        self._raw[digest] = self._kept[digest] = truck, raw
         return digest
 
     async def _connect(self) -> Client:
@@ -109,12 +113,11 @@ class Fleet:
         while True:
             before = set(self._raw)
             await asyncio.sleep(_AGAIN_S)
-            if self.resends:
-                late = [self._raw[one] for one in before if one in self._raw]
-                try:
-                    await self._publish(late)
-                except (BrokerError, OSError):  # it is away; the next time, then
-                    continue
+            late = [self._raw[one] for one in before if one in self._raw]
+            try:
+                await self._publish(late)
+            except (BrokerError, OSError):  # it is away; the next time, then
+                continue
 
     async def _acknowledged(self, message: Msg) -> None:
         device = message.subject.split(".")[3]

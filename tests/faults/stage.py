@@ -5,6 +5,8 @@ by one, so that a test knows which process it kills and when it is back.
 """
 
 import json
+import shutil
+import subprocess
 from contextlib import ExitStack, suppress
 from pathlib import Path
 
@@ -20,6 +22,7 @@ from exchange.kept_ports import keep_ports
 from exchange.one_time_secrets import new_secret, secret_hash
 from exchange.settings import Settings
 from exchange.store.database import migrate
+from exchange.transparency.repository import signer_state
 from tests.exchange.intake.trucks import Truck, admit
 from tests.faults.injection import Order
 from tests.faults.parts import PartProcess, wait_until
@@ -83,6 +86,27 @@ class Stage:
         with psycopg.connect(self.settings.database_url, autocommit=True) as conn:
             admit(conn, *trucks)
 
+    def back_up_database(self, to: Path) -> None:
+        """A cold copy of the database's files."""
+        self.postgres.stop()
+        _copy(self.directory.postgres, to)
+        self.postgres.start()
+
+    def restore_database(self, backup: Path) -> None:
+        """What was committed since the backup is gone; intake and signer are not running."""
+        for role in ("intake", "signer"):
+            self.parts[role].stop()
+        self.postgres.stop()
+        shutil.rmtree(self.directory.postgres)
+        _copy(backup, self.directory.postgres)
+        self.postgres.start()
+
+    def signer_stopped_with(self) -> str:
+        """What the signer has left word of, while it signs nothing."""
+        with psycopg.connect(self.settings.database_url) as conn:
+            state = signer_state(conn)
+        return state.detail if state is not None and state.phase.value == "stopped" else ""
+
     def enrol_agent(self, folder: Path, device: str, mqtt_port: int | None = None) -> Path:
         """An agent's folder, enrolled, with its device admitted."""
         origin = self.directory.origin or ""
@@ -132,3 +156,8 @@ class Stage:
     def _stop_servers(self) -> None:
         self.nats.stop()
         self.postgres.stop()
+
+
+def _copy(folder: Path, to: Path) -> None:
+    """With owners and modes, as a backup has them."""
+    subprocess.run(["cp", "--archive", str(folder), str(to)], check=True)

@@ -6,10 +6,8 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
-import psycopg
 import pytest
 
-from exchange.transparency.repository import signer_state
 from tests.faults.driven import Agent, Drive, judged
 from tests.faults.outbox_found import gaps
 from tests.faults.parts import wait_until
@@ -127,7 +125,9 @@ def test_a_fence_on_a_read_only_disk_stops_signing_until_it_can_be_written(
     stage = receiving.stage
     with read_only(stage.directory.root):
         receiving.send()
-        wait_until(lambda: "fence cannot be used" in stopped_with(stage), "the signer stops")
+        wait_until(
+            lambda: "fence cannot be used" in stage.signer_stopped_with(), "the signer stops"
+        )
         assert receiving.fleet.waiting() > 0
     receiving.until_recovered()
     receiving.judged()
@@ -176,10 +176,3 @@ def start_what_ended(stage: Stage) -> None:
     for role, part in list(stage.parts.items()):
         if part.ended() is not None:
             stage.start(role)
-
-
-def stopped_with(stage: Stage) -> str:
-    """What the signer has left word of, while it signs nothing."""
-    with psycopg.connect(stage.settings.database_url) as conn:
-        state = signer_state(conn)
-    return state.detail if state is not None and state.phase.value == "stopped" else ""

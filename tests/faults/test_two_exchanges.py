@@ -6,12 +6,10 @@ from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
-import psycopg
 import pytest
 
 from exchange.directory import open_directory
 from exchange.settings import Settings
-from exchange.transparency.repository import signer_state
 from ledger.fence import FileFence
 from tests.faults.checker import Verdict
 from tests.faults.injection import Order
@@ -39,13 +37,6 @@ def roles_of(stage: Stage, root: Path, *roles: str) -> list[PartProcess]:
 def ended(parts: list[PartProcess]) -> None:
     for part in parts:
         part.stop()
-
-
-def stopped_with(stage: Stage) -> str:
-    """What the signer has left word of, while it signs nothing."""
-    with psycopg.connect(stage.settings.database_url) as conn:
-        state = signer_state(conn)
-    return state.detail if state is not None and state.phase.value == "stopped" else ""
 
 
 def test_a_second_set_of_processes_takes_over_wherever_the_first_dies(scene: Receiving) -> None:
@@ -100,7 +91,7 @@ def test_a_clone_with_a_fence_of_its_own_signs_nothing_once_it_is_behind(scene: 
     second = roles_of(stage, clone, "signer")
     try:
         scene.send()
-        wait_until(lambda: "rolled back" in stopped_with(stage), second[0].said())
+        wait_until(lambda: "rolled back" in stage.signer_stopped_with(), second[0].said())
         assert scene.fleet.waiting() > 0
         assert FileFence(clone / "fence").read() == fenced
     finally:
@@ -127,7 +118,7 @@ def test_a_stranger_on_the_database_signs_nothing_and_takes_nothing(
     second = roles_of(stage, stranger.root, "signer")
     try:
         scene.send()
-        wait_until(lambda: "fence file is missing" in stopped_with(stage), second[0].said())
+        wait_until(lambda: "fence file is missing" in stage.signer_stopped_with(), second[0].said())
         assert not stranger.fence.exists()
         assert scene.fleet.waiting() > 0
     finally:

@@ -14,7 +14,7 @@ from exchange.intake.keys import KeyRing
 from exchange.intake.model import BatchResult, Message
 from exchange.intake.worker import Worker
 from exchange.segments.repository import segments_after, segments_at, segments_of_vehicle
-from exchange.transparency.repository import statements_of
+from exchange.transparency.repository import put_back, statements_of
 from schemas.errors import Reason
 from schemas.kinds import Kind
 from tests.exchange.intake.trucks import NOW, ORIGIN, T0, Truck, admit, revoke
@@ -46,6 +46,28 @@ def test_segments_and_gaps_of_a_batch_are_committed_in_their_order(
     assert [one.raw for one in segments_at(conn, [5, 2])] == [raws[0], raws[3]]
     (gap,) = statements_of(conn, kinds=[Kind.GAP], subject="v-1")
     assert (gap.index, gap.raw, gap.issuer) == (4, raws[2], first.issuer)
+
+
+def test_what_comes_back_after_a_restore_takes_its_old_leaf_and_the_rest_new_ones(
+    conn: Connection[Any], worker: Worker
+) -> None:
+    truck = Truck()
+    admit(conn, truck)
+    lost = [truck.segment(), truck.gap(), truck.segment()]
+    kinds = [Kind.SEGMENT, Kind.GAP, Kind.SEGMENT]
+    with conn.transaction():
+        digests = [sha256(raw).digest() for raw in lost]
+        put_back(conn, [(int(k), digest) for k, digest in zip(kinds, digests, strict=True)])
+    fresh = truck.segment()
+
+    result = worker.handle([truck.message(raw) for raw in (fresh, lost[2], lost[1])])
+    again = worker.handle([truck.message(raw) for raw in (lost[1], lost[0])])
+
+    assert indices(result) == [4, 3, 2]
+    assert indices(again) == [1]
+    assert [one.index for one in again.duplicates] == [2]
+    assert check_store(conn) == 5
+    assert committed_digests(conn) == [sha256(raw).digest() for raw in (*lost, fresh)]
 
 
 def test_a_vehicle_s_segments_are_found_by_their_time(

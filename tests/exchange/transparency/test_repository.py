@@ -179,3 +179,19 @@ def test_a_tile_that_is_gone_is_damage_not_a_wrong_proof(
     owner.execute("DELETE FROM tree_head")
     with pytest.raises(LogDamaged):
         log.lock_head(conn)
+
+
+def test_a_statement_that_comes_back_after_a_restore_takes_its_old_leaf(
+    conn: Connection[Any],
+) -> None:
+    first, second, other = (a_statement(payload) for payload in (b"first", b"second", b"other"))
+    log.commit_statement(conn, 11, first)
+    log.put_back(conn, [(11, second.digest), (1, bytes(32))])
+    root = log.head(conn).root
+
+    assert log.commit_statement(conn, 11, second) == 1
+    assert (log.head(conn).size, log.head(conn).root) == (3, root)
+    assert [one.raw for one in log.statements_of(conn)] == [first.raw, second.raw]
+    assert log.commit_statement(conn, 11, second) == 1
+    assert log.commit_statement(conn, 11, other) == 3
+    assert log.head(conn).awaited == 1

@@ -1,0 +1,121 @@
+"""A database restored from an older backup: the fence refuses, and the log is made whole again.
+
+The copy that the missing leaves come from is what a reader of the published log has kept: entries
+whose root every checkpoint was held against.
+"""
+
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import cbor2
+import psycopg
+import pytest
+from psycopg import Connection
+
+from exchange.transparency.repository import head, put_back
+from ledger.fence import FileFence
+from tests.exchange.intake.whole_store import check_store
+from tests.faults.parts import wait_until
+from tests.faults.published_log import LogReader
+from tests.faults.receiving import Receiving
+from tests.faults.stage import Stage
+
+
+class Restored:
+    """An exchange that was backed up, went on, and was restored."""
+
+    def __init__(self, receiving: Receiving, folder: Path) -> None:
+        self.receiving, self.stage = receiving, receiving.stage
+        self.backup = folder / "backup"
+        self.send()
+        self.stage.back_up_database(self.backup)
+        for _ in range(3):
+            self.send()
+        self.size = receiving.log.read()
+        self.fence = FileFence(self.stage.directory.fence).read()
+        self.stage.restore_database(self.backup)
+
+    def send(self) -> None:
+        self.receiving.send()
+        self.receiving.until_recovered()
+        self.receiving.judged()
+
+    def connection(self) -> Connection[Any]:
+        return psycopg.connect(self.stage.settings.database_url)
+
+    def check_refused(self) -> None:
+        """The signer says so, and the fence is what it was."""
+        wait_until(lambda: "have been signed" in self.stage.signer_stopped_with(), "a refusal")
+        assert FileFence(self.stage.directory.fence).read() == self.fence
+
+    def put_back(self, copy: LogReader) -> None:
+        """The leaves that the database lacks, from the copy, until it is what the fence says."""
+        with self.connection() as conn:
+            had = head(conn).size
+            assert had < self.size
+            leaves = [cbor2.loads(entry) for entry in copy.entries[had : self.size]]
+            put_back(conn, [(kind, digest) for kind, digest in leaves])
+            whole = head(conn)
+            assert (whole.size, whole.root) == (self.size, copy.notes.roots[self.size])
+
+    def start(self) -> None:
+        for role in ("signer", "intake"):
+            self.stage.start(role)
+
+
+@pytest.fixture
+def restored(tmp_path: Path) -> Iterator[Restored]:
+    with closing(Stage(tmp_path)) as stage:
+        stage.open()
+        with closing(Receiving(stage)) as receiving:
+            yield Restored(receiving, tmp_path)
+
+
+def test_with_a_copy_of_the_log_everything_comes_back_to_its_own_leaf(restored: Restored) -> None:
+    receiving = restored.receiving
+    restored.stage.start("signer")
+    restored.check_refused()
+    restored.stage.parts["signer"].stop()
+
+    restored.put_back(receiving.log)
+    restored.start()
+    restored.send()
+    with restored.connection() as conn:
+        assert head(conn).awaited > 0
+    receiving.fleet.ask_again()
+    receiving.until_recovered()
+
+    receiving.judged()
+    with restored.connection() as conn:
+        check_store(conn)
+        assert head(conn).awaited == 0
+
+
+def test_while_the_fence_refuses_nothing_is_acknowledged_and_so_nothing_is_lost(
+    restored: Restored,
+) -> None:
+    """Even when intake has worked on the restored database: then it is restored once more."""
+    receiving = restored.receiving
+    restored.start()
+    for _ in range(4):
+        receiving.send()
+    wait_until(lambda: restored.stage.signer_stopped_with() != "", "a refusal")
+    with restored.connection() as conn:
+        wait_until(lambda: grown(conn) > restored.size, "the tree is as long as the fence's")
+    wait_until(lambda: "no extension" in restored.stage.signer_stopped_with(), "a refusal")
+    assert receiving.fleet.waiting() == 4 * 13
+    assert receiving.log.look() <= restored.size
+
+    restored.stage.restore_database(restored.backup)
+    restored.put_back(receiving.log)
+    restored.start()
+    receiving.fleet.ask_again()
+    receiving.until_recovered()
+    receiving.judged()
+
+
+def grown(conn: Connection[Any]) -> int:
+    with conn.transaction():
+        return head(conn).size
