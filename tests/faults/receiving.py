@@ -5,6 +5,7 @@ import time
 from tests.faults.checker import Verdict, judge
 from tests.faults.fleet import Fleet
 from tests.faults.injection import Order
+from tests.faults.note_watch import NoteWatch
 from tests.faults.points import POINTS
 from tests.faults.published_log import LogReader
 from tests.faults.stage import Stage
@@ -17,6 +18,7 @@ class Receiving:
         self.stage = stage
         self.log: LogReader = stage.reader()
         origin = stage.directory.origin or ""
+        self._watch = NoteWatch(self.log.notes, stage.api, stage.directory.fence)
         self.fleet = Fleet(stage.broker_login(), origin, self.log.notes)
         stage.admit(*self.fleet.trucks)
         self.signed: set[bytes] = set()
@@ -52,10 +54,12 @@ class Receiving:
         """What is new since the last time."""
         verdict = judge(self.log, self.fleet.received, self.signed)
         assert (verdict.lost, verdict.twice) == (0, 0)
+        assert self._watch.wrong == []
         assert verdict.acknowledged == len(self.signed)
         before, self.acknowledged = self.acknowledged, verdict.acknowledged
         return verdict.since(before)
 
     def close(self) -> None:
         self.fleet.close()
+        self._watch.close()
         self.log.close()

@@ -24,7 +24,6 @@ from exchange.settings import Settings
 from exchange.store.database import migrate
 from exchange.transparency.repository import signer_state
 from tests.exchange.intake.trucks import Truck, admit
-from tests.faults.injection import Order
 from tests.faults.parts import PartProcess, wait_until
 from tests.faults.published_log import LogReader
 
@@ -64,11 +63,12 @@ class Stage:
         lines = [f"{name} = {json.dumps(value)}\n" for name, value in told.items()]
         self.config.write_text("".join(lines))
 
-    def start(self, role: str, first: Order | None = None) -> PartProcess:
-        """Start a process of a role, in the place of the one that had ended."""
+    def start(self, name: str) -> PartProcess:
+        """Start a process named by its role (``intake-2``: another), in place of what ended."""
         words = ["--dir", str(self.directory.root), "--config", str(self.config)]
-        part = PartProcess(role, words, self.directory.logs / f"{role}.log", first)
-        self.parts[role] = part
+        role = name.removesuffix("-2")
+        part = PartProcess(role, words, self.directory.logs / f"{name}.log")
+        self.parts[name] = part
         return part
 
     def open(self) -> None:

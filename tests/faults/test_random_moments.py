@@ -34,6 +34,8 @@ class Chain:
         stack.callback(self.agent.kill)
         self.agent.start()
         self.agent.until_sealed_anew()
+        self.stage.start("intake-2")
+        stack.callback(lambda: self.stage.parts.pop("intake-2").stop())
         roles = {name: self._killing(name) for name in self.stage.parts}
         self.victims: dict[str, Callable[[], None]] = {
             **roles,

@@ -3,7 +3,6 @@
 import shutil
 import time
 from collections.abc import Iterator
-from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -21,11 +20,15 @@ from tests.faults.table import TABLE
 
 
 @pytest.fixture
-def scene(tmp_path: Path) -> Iterator[Receiving]:
-    with closing(Stage(tmp_path)) as stage:
-        stage.open()
-        with closing(Receiving(stage)) as receiving:
-            yield receiving
+def scene(receiving: Receiving) -> Iterator[Receiving]:
+    """The session's exchange, which has one set of processes again afterwards."""
+    yield receiving
+    receiving.stage.configure()
+    for role in ("signer", "intake"):
+        if receiving.stage.parts[role].ended() is not None:
+            receiving.stage.start(role)
+    receiving.until_recovered()
+    receiving.judged()
 
 
 def roles_of(stage: Stage, root: Path, *roles: str) -> list[PartProcess]:
@@ -72,8 +75,10 @@ def leader_dies(
     return scene.judged(), recovered_s
 
 
-def test_a_clone_with_a_fence_of_its_own_signs_nothing_once_it_is_behind(scene: Receiving) -> None:
-    stage, clone = scene.stage, scene.stage.folder / "clone"
+def test_a_clone_with_a_fence_of_its_own_signs_nothing_once_it_is_behind(
+    scene: Receiving, tmp_path: Path
+) -> None:
+    stage, clone = scene.stage, tmp_path / "clone"
     clone.mkdir(mode=0o700)
     for path in stage.directory.root.iterdir():
         if path.name in ("postgres", "nats", "logs"):
@@ -96,9 +101,6 @@ def test_a_clone_with_a_fence_of_its_own_signs_nothing_once_it_is_behind(scene: 
         assert FileFence(clone / "fence").read() == fenced
     finally:
         ended(second)
-    stage.start("signer")
-    scene.until_recovered()
-    scene.judged()
 
 
 def test_a_stranger_on_the_database_signs_nothing_and_takes_nothing(
@@ -123,7 +125,3 @@ def test_a_stranger_on_the_database_signs_nothing_and_takes_nothing(
         assert scene.fleet.waiting() > 0
     finally:
         ended(second)
-    for role in ("signer", "intake"):
-        stage.start(role)
-    scene.until_recovered()
-    scene.judged()
