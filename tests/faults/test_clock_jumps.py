@@ -24,24 +24,25 @@ def live_agent(stage: Stage, tmp_path: Path) -> Iterator[Agent]:
     """Hears a bus only, and so has no time but its own system's."""
     with closing(Drive(tmp_path, _DRIVEN_S)) as drive:
         enrolled = stage.enrol_agent(tmp_path / "truck", "agent-clock")
-        agent = Agent(enrolled, drive.sources, clock="system", segment_samples=2)
+        agent = Agent(enrolled, drive.sources, clock="system", segment_samples=1)
         agent.start()
         agent.until_sealed_anew()
         yield agent
         agent.kill()
 
 
-@pytest.mark.parametrize("years", [-1, 1], ids=["back", "forward"])
-def test_an_agent_s_clock_that_jumps_breaks_no_chain_and_loses_nothing(
-    live_agent: Agent, stage: Stage, years: int
+def test_an_agent_s_clock_that_jumps_back_and_forward_breaks_no_chain_and_loses_nothing(
+    live_agent: Agent, stage: Stage
 ) -> None:
     agent = live_agent
     assert agent.process is not None
-    agent.process.skew(Skew(years * YEAR_S))
-    agent.until(lambda found: jumps(found) == [years], "the jump is in a statement")
+    agent.process.skew(Skew(-YEAR_S))
+    agent.until(lambda found: jumps(found) == [-1], "a year back")
+    agent.process.skew(Skew(YEAR_S))
+    agent.until(lambda found: jumps(found) == [-1, 2], "a year ahead")
     agent.kill()
     agent.start()
-    agent.until(lambda found: jumps(found) == [years, -years], "the right time is back")
+    agent.until(lambda found: jumps(found) == [-1, 2, -1], "the right time after a restart")
     agent.until_sealed_anew()
 
     found = agent.found()
@@ -60,14 +61,9 @@ def jumps(found: list[Found]) -> list[int]:
     return [one for one in years if one]
 
 
-@pytest.mark.parametrize("years", [-1, 1], ids=["back", "forward"])
-def test_the_exchange_s_clock_may_jump(receiving: Receiving, years: int) -> None:
-    stage = receiving.stage
-    stage.parts["intake"].skew(Skew(years * YEAR_S))
-    receiving.send()
-    receiving.until_recovered()
-    receiving.judged()
-    stage.parts["intake"].skew(Skew(0))
-    receiving.send()
-    receiving.until_recovered()
-    receiving.judged()
+def test_the_exchange_s_clock_may_jump(receiving: Receiving) -> None:
+    for years in (-1, 1, 0):
+        receiving.stage.parts["intake"].skew(Skew(years * YEAR_S))
+        receiving.send()
+        receiving.until_recovered()
+        receiving.judged()

@@ -59,17 +59,18 @@ def fill(disk: Path) -> Path:
     return filler
 
 
-@pytest.fixture
-def scene(stage: Stage, tmp_path: Path) -> Iterator[tuple[Agent, Drive, LogReader, Path]]:
+@pytest.fixture(scope="module")
+def scene(
+    stage: Stage, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[tuple[Agent, Drive, LogReader, Path]]:
+    folder = tmp_path_factory.mktemp("disks")
     with (
-        small_disk(tmp_path / "disk", 2) as disk,
+        small_disk(folder / "disk", 2) as disk,
         closing(stage.reader()) as log,
-        closing(Drive(tmp_path, DRIVEN_S)) as drive,
+        closing(Drive(folder, DRIVEN_S)) as drive,
     ):
-        enrolled = stage.enrol_agent(
-            disk / "truck", f"agent-{tmp_path.name.replace('_', '-')}"[:63]
-        )
-        agent = Agent(enrolled, drive.sources, log=tmp_path / "agent.log")
+        enrolled = stage.enrol_agent(disk / "truck", "agent-disk")
+        agent = Agent(enrolled, drive.sources, log=folder / "agent.log")
         agent.start()
         agent.until_sealed_anew()
         yield agent, drive, log, disk

@@ -93,6 +93,7 @@ def test_with_a_copy_of_the_log_everything_comes_back_to_its_own_leaf(restored: 
         assert head(conn).awaited == 0
 
 
+@pytest.mark.long
 def test_while_the_fence_refuses_nothing_is_acknowledged_and_so_nothing_is_lost(
     restored: Restored,
 ) -> None:

@@ -103,9 +103,7 @@ def test_a_clone_with_a_fence_of_its_own_signs_nothing_once_it_is_behind(
         ended(second)
 
 
-def test_a_stranger_on_the_database_signs_nothing_and_takes_nothing(
-    scene: Receiving, tmp_path: Path
-) -> None:
+def test_a_stranger_on_the_database_signs_nothing(scene: Receiving, tmp_path: Path) -> None:
     stage = scene.stage
     stranger = open_directory(Settings(dir=tmp_path / "stranger"))
     _, user, password = stage.broker_login()
