@@ -15,6 +15,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -56,6 +57,8 @@ _EXAMPLES = """examples:
       beside haulproof sim truck, which prints both addresses
   haulproof agent status --dir truck
       what is sent, receipted and waiting
+  haulproof agent resend --dir truck --since 2026-11-25T04:00Z
+      after an exchange was restored: what had its receipt since then is sent again
 """
 
 _log = logging.getLogger("edge_agent")
@@ -66,7 +69,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = _parser().parse_args(argv)
     logs.set_up()
     folder: Path = arguments.dir
-    commands = {"enrol": _enrol, "run": _run, "status": _status}
+    commands = {"enrol": _enrol, "run": _run, "status": _status, "resend": _resend}
     try:
         return commands[arguments.command](folder, arguments)
     except (EnrolmentRefused, ConfigurationRefused, SourceUrlRefused) as error:
@@ -150,6 +153,36 @@ def _status(folder: Path, arguments: argparse.Namespace) -> int:
         for key, value in status.items():
             print(f"{key.replace('_', ' ')}: {'-' if value is None else value}")
     return DONE
+
+
+def _resend(folder: Path, arguments: argparse.Namespace) -> int:
+    """For an exchange that was restored; the agent itself must not be running."""
+    since = _moment(arguments.since)
+    read_request(folder)
+    count = 0
+    with _locked(folder):
+        if (folder / OUTBOX_FILE).exists():
+            outbox = Outbox.open(folder / OUTBOX_FILE)
+            try:
+                count = outbox.send_again(since, round(SystemClock().utc_ms()))
+            finally:
+                outbox.close()
+    if arguments.json:
+        print(json.dumps({"resend": count}))
+    else:
+        print(f"{count} statements are sent again once the agent runs")
+    return DONE
+
+
+def _moment(text: str) -> int:
+    """UTC ms of an ISO 8601 time with its zone."""
+    try:
+        moment: datetime | None = datetime.fromisoformat(text)
+    except ValueError:
+        moment = None
+    if moment is None or moment.tzinfo is None:
+        raise ConfigurationRefused("--since is a time with its zone, like 2026-11-25T04:00Z")
+    return int(moment.timestamp() * 1_000)
 
 
 def read_status(folder: Path, clock: Clock) -> dict[str, Any]:
@@ -251,4 +284,11 @@ def _parser() -> argparse.ArgumentParser:
         "--resend-after", type=float, metavar="S", help="added to the acknowledgement interval"
     )
     commands.add_parser("status", help="what is sent, receipted and waiting", **shared)
+    again = commands.add_parser("resend", help="send again what has its receipt", **shared)
+    again.add_argument(
+        "--since",
+        required=True,
+        metavar="TIME",
+        help="receipts since then are taken back: when the exchange's backup was made",
+    )
     return parser

@@ -8,6 +8,9 @@
                                                                                              v
                                                                                          forgotten
 
+An exchange that was restored from a backup may have lost what it gave a receipt for: ``send_again``
+makes receipted ones sealed again.
+
 Trusted: what is in the file was written by this agent. Loss: at most the samples since the last
 journal entry. Sealing inserts the statements and deletes the journal in one transaction with
 synchronous=FULL, and only then may they be published; being on the way is kept in memory, so that
@@ -235,6 +238,15 @@ class Outbox:
                     " WHERE id = ? AND state IN ('sealed', 'refused')",
                     (leaf, now_ms, statement_id),
                 )
+
+    def send_again(self, since_ms: int, now_ms: int) -> int:
+        """Take back the receipts since then (UTC ms): the exchange lost the records. How many."""
+        with self._transaction() as execute:
+            return execute(
+                "UPDATE statement SET state = 'sealed', leaf = NULL, since_ms = ?"
+                " WHERE state = 'receipted' AND since_ms >= ?",
+                (now_ms, since_ms),
+            ).rowcount
 
     def refused(self, statement_id: int, cause: str, now_ms: int) -> None:
         """The exchange will never take this statement: set it aside."""

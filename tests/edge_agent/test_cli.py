@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from edge_agent.cli import main
+from edge_agent.enrolment import read_key
 from edge_agent.outbox import Outbox
 from schemas.catalogue import EVENT_END_OF_SOURCE
 from schemas.segment import FLAG_RECOVERED
@@ -20,6 +21,7 @@ from tests.edge_agent.bench_truck import playing
 from tests.edge_agent.broker import CARRIER, DEVICE, make_broker
 from tests.edge_agent.decode.test_nmea import sentence
 from tests.edge_agent.fake_exchange import ORIGIN, FakeExchange, unbroken
+from tests.edge_agent.opened import SPEED, opened, sealer
 from tests.edge_agent.recorded import WANDERING
 from tests.edge_agent.sources.test_socketcand import server
 from tests.edge_agent.test_run import truck
@@ -328,3 +330,33 @@ def test_wrong_usage_ends_with_2(arguments: list[str], capsys: pytest.CaptureFix
 
     assert ended.value.code == 2
     assert "usage" in capsys.readouterr().err
+
+
+def test_what_has_its_receipt_is_sent_again_when_it_is_asked_for(
+    agent_dir: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    sealed = sealer(read_key(agent_dir)).seal(opened([{SPEED: 1}], 77), b"", 0)
+    outbox = Outbox.open(agent_dir / "outbox.sqlite")
+    outbox.seal(sealed, 77, 1_000)
+    outbox.receipted({1: 7}, 1_764_043_200_000)
+    outbox.close()
+
+    def resend(since: str) -> object:
+        assert main(["resend", "--dir", str(agent_dir), "--since", since, "--json"]) == 0
+        return json.loads(capsys.readouterr().out)
+
+    assert resend("2025-11-25T04:00:00.001Z") == {"resend": 0}
+    assert resend("2025-11-25T05:00+01:00") == {"resend": 1}
+    assert resend("2025-11-25T04:00Z") == {"resend": 0}
+    outbox = Outbox.open(agent_dir / "outbox.sqlite")
+    assert outbox.unsent(0, 10) == [1]
+    assert outbox.raw(1) == sealed[0].raw
+    outbox.close()
+
+
+@pytest.mark.parametrize("since", ["yesterday", "2025-11-25T04:00"])
+def test_a_time_without_its_zone_is_no_time(
+    agent_dir: Path, capsys: pytest.CaptureFixture[str], since: str
+) -> None:
+    assert main(["resend", "--dir", str(agent_dir), "--since", since]) == 2
+    assert "with its zone" in capsys.readouterr().err

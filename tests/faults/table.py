@@ -44,7 +44,7 @@ class FaultTable:
 
     def lines(self) -> Iterator[str]:
         """The table as text."""
-        cells = [_HEAD, *(_cells(*key, row) for key, row in self.rows.items())]
+        cells = [_HEAD, *(_cells(*key, row) for key, row in sorted(self.rows.items()))]
         widths = [max(len(row[column]) for row in cells) for column in range(len(_HEAD))]
         for row in cells:
             yield "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True))

@@ -4,8 +4,9 @@ The copy that the missing leaves come from is what a reader of the published log
 whose root every checkpoint was held against.
 """
 
-from collections.abc import Iterator
-from contextlib import closing
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +15,11 @@ import psycopg
 import pytest
 from psycopg import Connection
 
+import edge_agent.cli
 from exchange.transparency.repository import head, put_back
 from ledger.fence import FileFence
 from tests.exchange.intake.whole_store import check_store
+from tests.faults.driven import Agent, Drive, judged
 from tests.faults.parts import wait_until
 from tests.faults.published_log import LogReader
 from tests.faults.receiving import Receiving
@@ -26,13 +29,16 @@ from tests.faults.stage import Stage
 class Restored:
     """An exchange that was backed up, went on, and was restored."""
 
-    def __init__(self, receiving: Receiving, folder: Path) -> None:
+    def __init__(
+        self, receiving: Receiving, folder: Path, meanwhile: Callable[[], None] = lambda: None
+    ) -> None:
         self.receiving, self.stage = receiving, receiving.stage
         self.backup = folder / "backup"
         self.send()
         self.stage.back_up_database(self.backup)
         for _ in range(3):
             self.send()
+        meanwhile()
         self.size = receiving.log.read()
         self.fence = FileFence(self.stage.directory.fence).read()
         self.stage.restore_database(self.backup)
@@ -91,6 +97,42 @@ def test_with_a_copy_of_the_log_everything_comes_back_to_its_own_leaf(restored: 
     with restored.connection() as conn:
         check_store(conn)
         assert head(conn).awaited == 0
+
+
+@pytest.mark.long
+def test_an_agent_that_is_asked_again_fills_the_leaves_that_it_had_receipts_for(
+    tmp_path: Path,
+) -> None:
+    with ExitStack() as stack:
+        stage = stack.enter_context(closing(Stage(tmp_path)))
+        stage.open()
+        drive = stack.enter_context(closing(Drive(tmp_path, 20_000)))
+        agent = Agent(stage.enrol_agent(tmp_path / "truck", "agent-restored"), drive.sources)
+        stack.callback(agent.kill)
+        receiving = stack.enter_context(closing(Receiving(stage)))
+        agent.start()
+        agent.until_sealed_anew()
+        since = datetime.now(UTC).isoformat()
+
+        def until_nothing_more_comes() -> None:
+            agent.until_sealed_anew()
+            agent.kill()
+
+        restored = Restored(receiving, tmp_path, until_nothing_more_comes)
+        restored.put_back(receiving.log)
+        assert edge_agent.cli.main(["resend", "--dir", str(agent.folder), "--since", since]) == 0
+        restored.start()
+        receiving.fleet.ask_again()
+        agent.start()
+        agent.until_sealed_anew()
+        receiving.until_recovered()
+
+        receiving.judged()
+        verdict = judged(agent, drive, receiving.log)
+        assert (verdict.lost, verdict.twice) == (0, 0)
+        with restored.connection() as conn:
+            check_store(conn)
+            assert head(conn).awaited == 0
 
 
 @pytest.mark.long
