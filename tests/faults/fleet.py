@@ -22,7 +22,7 @@ from tests.faults.published_log import Notes
 
 T = TypeVar("T")
 
-_AGAIN_S = 0.5
+_AGAIN_S = 0.25
 _DEADLINE_S = 90.0
 
 

@@ -48,10 +48,6 @@ class PartProcess:
         """Strike the next time."""
         self._orders.send(order)
 
-    def disarm(self) -> None:
-        """Strike no more."""
-        self._orders.send(None)
-
     def skew(self, skew: Skew) -> None:
         """Let its clock jump."""
         self._orders.send(skew)

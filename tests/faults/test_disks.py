@@ -111,7 +111,7 @@ def test_an_agent_whose_disk_is_read_only_stops_with_a_sentence_and_goes_on_afte
     agent.kill()
     with read_only(agent.folder):
         agent.start()
-        ended_saying(agent, "Read-only file system")
+        ended_saying(agent, "read-only file system")
     agent.start()
     agent.until_sealed_anew()
     agent.until_gap_is_stated()
