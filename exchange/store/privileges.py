@@ -25,7 +25,7 @@ READ = Rights(insert=False)
 
 TABLES: dict[str, Rights] = {
     "schema_migrations": READ,
-    "tree_head": Rights(insert=False, update=("size", "root", "key_epoch")),
+    "tree_head": Rights(insert=False, update=("size", "root", "key_epoch", "awaited")),
     "tile": Rights(update=("hashes",)),
     "leaf": APPEND,
     "statement": APPEND,
@@ -55,7 +55,7 @@ TABLES: dict[str, Rights] = {
 
 VIEWS = ("sample", "exposure")
 SEQUENCES = ("segment_id",)
-FUNCTIONS = ("make_segment_partitions",)
+FUNCTIONS = ("make_segment_partitions", "attach_awaited")
 
 
 def grant(conn: Connection[Any], role: str) -> None:

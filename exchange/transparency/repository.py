@@ -116,14 +116,9 @@ def awaited_leaves(
 def attach(conn: Connection[Any], records: Mapping[int, int | None]) -> None:
     """Lead awaited leaves, by index, to their segments' rows; None: a statement's own row."""
     conn.execute(
-        """
-        UPDATE leaf SET segment_id = record.segment_id
-        FROM unnest(%s::bigint[], %s::bigint[]) AS record(index, segment_id)
-        WHERE leaf.index = record.index
-        """,
-        [list(records), list(records.values())],
+        "SELECT attach_awaited(%s, %s)",
+        [Bigints(list(records)), Bigints(list(records.values()))],
     )
-    conn.execute("UPDATE tree_head SET awaited = awaited - %s", [len(records)])
 
 
 def insert_statements(

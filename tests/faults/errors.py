@@ -5,8 +5,8 @@ import sqlite3
 
 import aiomqtt
 import psycopg
-from nats.errors import ConnectionClosedError
 
+from exchange.intake.queue import BrokerError
 from ledger.fence import FenceUncertain
 
 
@@ -15,7 +15,7 @@ def database_away() -> Exception:
 
 
 def broker_away() -> Exception:
-    return ConnectionClosedError()
+    return BrokerError("nats: connection closed")
 
 
 def disk_fails() -> Exception:

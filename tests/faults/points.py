@@ -85,7 +85,7 @@ def _agent(step: str, method: str, *, at_start: bool = False) -> Point:
 
 
 INTAKE = [
-    _intake("batch fetched", "exchange.intake.broker:SegmentQueue.next_batch", broker_away),
+    _intake("batch fetched", "exchange.intake.jetstream:JetStreamQueue.next_batch", broker_away),
     _intake("keys read", "exchange.intake.keys:KeyRing.learn", database_away),
     _intake("batch judged", "exchange.intake.batch:judge", database_away),
     _intake("identities claimed", "exchange.segments.repository:claim_identities", database_away),
@@ -96,9 +96,9 @@ INTAKE = [
     _intake("transaction filled", "exchange.intake.batch:commit", database_away),
     _intake("transaction committed", "exchange.intake.batch:take", database_away),
     _intake("refused kept aside", "exchange.intake.repository:keep_refused", database_away),
-    _intake("broker told", "exchange.intake.broker:SegmentQueue.acknowledge", broker_away),
+    _intake("broker told", "exchange.intake.jetstream:JetStreamQueue.acknowledge", broker_away),
     _intake("receipts made", "exchange.intake.desk:CheckpointDesk.answers", database_away),
-    _intake("receipts sent", "exchange.intake.broker:SegmentQueue.answer", broker_away),
+    _intake("receipts sent", "exchange.intake.jetstream:JetStreamQueue.answer", broker_away),
 ]
 
 SIGNER = [

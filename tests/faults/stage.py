@@ -21,7 +21,7 @@ from exchange.embedded.postgres import EmbeddedPostgres
 from exchange.kept_ports import keep_ports
 from exchange.one_time_secrets import new_secret, secret_hash
 from exchange.settings import Settings
-from exchange.store.database import migrate
+from exchange.store.migration import migrate
 from exchange.transparency.repository import signer_state
 from tests.exchange.intake.trucks import Truck, admit
 from tests.faults.parts import PartProcess, wait_until
@@ -47,7 +47,8 @@ class Stage:
         self.postgres.start()
         self.nats.start()
         self.settings = completed(told, self.directory)
-        migrate(self.settings)
+        owner = {"database_migration_url": self.postgres.migration_url}
+        migrate(self.settings.model_copy(update=owner))
         self.config = folder / "exchange.toml"
         self.configure()
         self.parts: dict[str, PartProcess] = {}
