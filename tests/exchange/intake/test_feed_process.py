@@ -2,7 +2,6 @@
 
 import os
 import random
-import signal
 import time
 from contextlib import ExitStack
 from hashlib import sha256
@@ -37,8 +36,8 @@ def test_kills_of_feeder_and_workers_lose_nothing_and_commit_nothing_twice(
     conn: Connection[Any],
     tmp_path: Path,
 ) -> None:
-    seed = int(os.environ.get("HAULPROOF_TEST_SEED", "0")) or random.SystemRandom().getrandbits(32)
-    print(f"HAULPROOF_TEST_SEED={seed}")
+    seed = int(os.environ.get("HAULPROOF_SEED", "0")) or random.SystemRandom().getrandbits(32)
+    print(f"HAULPROOF_SEED={seed}")
     rng = random.Random(seed)
     trucks = [Truck(f"dev-{n}", origin=exchange_directory.origin or "") for n in range(4)]
     admit(conn, *trucks)
@@ -70,8 +69,7 @@ def test_kills_of_feeder_and_workers_lose_nothing_and_commit_nothing_twice(
             check_store(conn)
         wait_for_all(conn, SEGMENTS, roles[1])
         for role in reversed(roles):
-            role.process.send_signal(signal.SIGTERM)
-            assert role.end() == 0, role.log
+            assert role.told_to_end() == 0, role.log
 
     sent = sorted(sha256(raw).digest() for of_truck in raws for raw in of_truck)
     assert sorted(committed_digests(conn)) == sent
@@ -116,5 +114,4 @@ def test_while_the_broker_is_away_the_feeder_waits_and_still_ends_in_order(
     url = {"mqtt_url": "mqtt://127.0.0.1:1"}
     with process_of("feed", exchange_directory, postgres, tmp_path / "feed", **url) as away:
         until(lambda: "stamina" in away.log)
-        away.process.send_signal(signal.SIGTERM)
-        assert away.end() == 0, away.log
+        assert away.told_to_end() == 0, away.log

@@ -52,6 +52,14 @@ class RoleUnderTest:
         self.end()
         self.process = self._start()
 
+    def told_to_end(self) -> int:
+        """SIGTERM once it has a handler: before that, the signal just ends it. Its exit code."""
+        deadline = time.monotonic() + DEADLINE_S
+        while not catches_sigterm(self.process.pid) and time.monotonic() < deadline:
+            time.sleep(0.02)
+        self.process.send_signal(signal.SIGTERM)
+        return self.end()
+
     def end(self) -> int:
         code = self.process.wait(DEADLINE_S)
         assert self.process.stdin is not None
@@ -96,8 +104,8 @@ def test_a_kill_during_a_commit_loses_nothing_and_commits_nothing_twice(
     conn: Connection[Any],
     tmp_path: Path,
 ) -> None:
-    seed = int(os.environ.get("HAULPROOF_TEST_SEED", "0")) or random.SystemRandom().getrandbits(32)
-    print(f"HAULPROOF_TEST_SEED={seed}")
+    seed = int(os.environ.get("HAULPROOF_SEED", "0")) or random.SystemRandom().getrandbits(32)
+    print(f"HAULPROOF_SEED={seed}")
     rng = random.Random(seed)
     trucks = [Truck(f"dev-{n}", origin=exchange_directory.origin or "") for n in range(4)]
     admit(conn, *trucks)
@@ -112,8 +120,7 @@ def test_a_kill_during_a_commit_loses_nothing_and_commits_nothing_twice(
             intake.kill_and_start_again()
             check_store(conn)
         wait_for_all(conn, len(raws), intake)
-        intake.process.send_signal(signal.SIGTERM)
-        assert intake.end() == 0, intake.log
+        assert intake.told_to_end() == 0, intake.log
 
     assert sorted(committed_digests(conn)) == sorted(sha256(raw).digest() for raw in raws)
     check_store(conn)
@@ -147,12 +154,7 @@ def test_while_the_broker_is_away_the_process_waits_and_still_ends_in_order(
     away = {"nats_url": "nats://127.0.0.1:1"}
 
     with process_of("intake", exchange_directory, postgres, tmp_path, **away) as intake:
-        deadline = time.monotonic() + DEADLINE_S
-        while not catches_sigterm(intake.process.pid) and time.monotonic() < deadline:
-            time.sleep(0.05)
-        intake.process.send_signal(signal.SIGTERM)
-
-        assert intake.end() == 0, intake.log
+        assert intake.told_to_end() == 0, intake.log
 
 
 def test_while_the_database_is_away_the_process_waits_and_still_ends_in_order(
@@ -162,13 +164,12 @@ def test_while_the_database_is_away_the_process_waits_and_still_ends_in_order(
         deadline = time.monotonic() + DEADLINE_S
         while "stamina" not in intake.log and time.monotonic() < deadline:
             time.sleep(0.05)
-        intake.process.send_signal(signal.SIGTERM)
 
-        assert intake.end() == 0, intake.log
+        assert intake.told_to_end() == 0, intake.log
 
 
 def catches_sigterm(pid: int) -> bool:
-    """Whether the process has installed a handler: before that, SIGTERM just ends it."""
+    """Whether the process has installed a handler."""
     status = Path(f"/proc/{pid}/status").read_text()
     caught = next(line for line in status.splitlines() if line.startswith("SigCgt:"))
     return bool(int(caught.split()[1], 16) >> (signal.SIGTERM - 1) & 1)
