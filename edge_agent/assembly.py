@@ -56,7 +56,7 @@ def assemble(
         sealed=woken,
     )
     mail = OutboxMail(storage, Delivery(resend_ms, ambient.random), enrolment, ambient.clock, woken)
-    uplink = Uplink(enrolment, mail, lambda: ambient.clock.mono_ms() / 1_000)
+    uplink = Uplink(enrolment, mail, lambda: ambient.clock.mono_ms() / 1_000, ambient.random)
     pipeline = Pipeline(Sampler(SIGNALS), Selector(), grace_ms)
     run = Run(configuration, ambient, recorder, pipeline, mail, uplink, sources, lanes)
     recorder.mono_ms = run.mono_ms

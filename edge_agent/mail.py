@@ -12,7 +12,7 @@ from edge_agent.outbox import KEEP, Outbox
 from edge_agent.receipts import ReceiptRefused, read_acknowledgement, verified_leaves
 from edge_agent.recorder import Storage
 from edge_agent.refusals import verified_refusal
-from schemas.errors import StatementRefused
+from schemas.errors import Reason, StatementRefused
 
 _log = logging.getLogger(__name__)
 _IDLE_S = 60.0
@@ -27,6 +27,8 @@ class MailCounts:
     receipted: int = 0
     refused: int = 0
     postponed: int = 0
+    slowed: int = 0
+    """Refusals over quota: nothing is wrong with the statement, it is sent again later."""
     unverified: int = 0
     """Acknowledgements and refusals that proved nothing; they change nothing."""
 
@@ -52,7 +54,7 @@ class OutboxMail:
         while True:
             self.woken.clear()
             now_ms = self.clock.mono_ms()
-            room = self.delivery.room()
+            room = self.delivery.room(now_ms)
             if room:
                 ids = await self.storage.do(Outbox.unsent, self.delivery.newest, room)
                 self.delivery.add(ids, now_ms)
@@ -83,14 +85,14 @@ class OutboxMail:
             return
         await self.storage.do(Outbox.receipted, leaves, round(self.clock.utc_ms()))
         waited = sum(one.state == "sealed" for one in held.values())
-        self.delivery.settled(leaves)
-        self.counts.receipted += waited
         self.last_receipt_ms = self.clock.mono_ms()
+        self.delivery.receipted(leaves, self.last_receipt_ms)
+        self.counts.receipted += waited
         self._settle()
         await self._forget()
 
     async def refused(self, message: bytes) -> None:
-        """Verify a refusal; move the statement aside, or put it off."""
+        """Verify a refusal; move the statement aside, put it off, or send more slowly."""
         request = self.enrolment.request
         try:
             refusal = verified_refusal(
@@ -102,6 +104,11 @@ class OutboxMail:
             return
         held = await self.storage.do(Outbox.find, refusal.digest)
         if held is None or held.state != "sealed":
+            return
+        if refusal.cause == Reason.OVER_QUOTA and not refusal.permanent:
+            self.delivery.over_quota(held.id, self.clock.mono_ms())
+            self.counts.slowed += 1
+            _log.info("the exchange takes no more of this device for now")
             return
         detail = {"cause": refusal.cause, "permanent": refusal.permanent}
         _log.warning("the exchange refuses a statement", extra=detail)
@@ -126,7 +133,7 @@ class OutboxMail:
         return batch
 
     async def _wait(self, now_ms: float) -> None:
-        due_ms = self.delivery.next_due_ms()
+        due_ms = self.delivery.next_due_ms(now_ms)
         wait_s = _IDLE_S if due_ms is None else min(_IDLE_S, max(0.0, (due_ms - now_ms) / 1_000))
         try:
             async with asyncio.timeout(wait_s):

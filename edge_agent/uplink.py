@@ -23,6 +23,8 @@ RETRY_WAIT_MAX_S = 60.0
 _log = logging.getLogger(__name__)
 _RETRY_WAIT_INITIAL_S = 0.5
 _RETRY_JITTER_S = 2.0
+_RECONNECT_SPREAD_S = 5.0
+"""Before a session that had held is made anew."""
 _STABLE_S = 30.0
 _CONNECT_TIMEOUT_S = 15.0
 _PUBACK_TIMEOUT_S = 30.0
@@ -53,11 +55,15 @@ class Mail(Protocol):
 
 @dataclass(slots=True)
 class Uplink:
-    """Keeps one session open. ``mono_s`` measures how long a session held."""
+    """Keeps one session open. ``mono_s`` measures how long a session held.
+
+    ``random`` (0 to 1) keeps a fleet that lost its broker in one moment from coming back in one.
+    """
 
     enrolment: Enrolment
     mail: Mail
     mono_s: Callable[[], float]
+    random: Callable[[], float]
     connected: bool = False
     sessions: int = 0
     _context: ssl.SSLContext = field(init=False)
@@ -73,12 +79,13 @@ class Uplink:
                 on=aiomqtt.MqttError,
                 attempts=None,
                 timeout=None,
-                wait_initial=_RETRY_WAIT_INITIAL_S,
-                wait_max=RETRY_WAIT_MAX_S,
+                wait_initial=_RETRY_WAIT_INITIAL_S * (1 + self.random()),
+                wait_max=RETRY_WAIT_MAX_S * (1 + self.random()) / 2,
                 wait_jitter=_RETRY_JITTER_S,
             ):
                 with attempt:
                     await self._session()
+            await asyncio.sleep(_RECONNECT_SPREAD_S * self.random())
 
     async def _session(self) -> None:
         """One connection; returns when it had held for a while, so that backoff begins anew."""

@@ -18,6 +18,8 @@ class Reason(StrEnum):
     WRONG_ORIGIN = "wrong-origin"
     WRONG_TYPE = "wrong-type"
     EQUIVOCATION = "equivocation"
+    OVER_QUOTA = "over-quota"
+    """Nothing is wrong with it: its device sends more than its share, and others wait."""
 
 
 class StatementRefused(ValueError):

@@ -231,6 +231,25 @@ def test_what_is_refused_for_now_is_sent_again(exchange: FakeExchange, agent_dir
     assert ending.receipted == ending.statements
 
 
+def test_what_is_over_quota_is_kept_sent_again_and_no_failure(
+    exchange: FakeExchange, agent_dir: Path
+) -> None:
+    told: list[bytes] = []
+
+    def judge(statement: sign1.Statement) -> tuple[str, bool] | None:
+        if len(told) >= 3 or statement.digest in told:
+            return None
+        told.append(statement.digest)
+        return "over-quota", False
+
+    exchange.judge = judge
+    ending, _ = drive(agent_dir, exchange, truck(), 500)
+
+    assert (ending.refused, ending.waiting) == (0, 0)
+    assert ending.receipted == ending.statements > len(told) == 3
+    assert set(told) <= {statement.digest for _, statement in exchange.statements}
+
+
 def test_a_broker_that_dies_and_comes_back_costs_nothing(
     exchange: FakeExchange, agent_dir: Path
 ) -> None:
