@@ -112,6 +112,14 @@ class Settings(BaseSettings):
     """The link's acknowledgement interval that devices are told and intake keeps to."""
     stream_bytes_max: int = Field(default=1_000_000_000, ge=10_000_000)
     """Most bytes that the broker keeps for intake; beyond it the broker refuses new messages."""
+    stream_messages_max: int = Field(default=100_000, ge=1_000)
+    """Most messages, likewise: so many that intake commits them in well under a minute."""
+    device_messages_max: int = Field(default=32, ge=8)
+    """Most messages of one device, likewise."""
+    device_messages_per_s: float = Field(default=20, ge=0, le=1_000_000)
+    """Quota of a device, in force while messages of others wait; 0: none."""
+    carrier_messages_per_s: float = Field(default=2_500, ge=0, le=1_000_000)
+    """Quota of a carrier, in force while messages of other carriers wait; 0: none."""
 
     @property
     def answers_callout(self) -> bool:

@@ -1,10 +1,13 @@
 """Counters of intake, exposed by whoever serves metrics, and the same figures for the log."""
 
 from collections import Counter
+from collections.abc import Sequence
 
 from prometheus_client import Counter as Metric
 
-from exchange.intake.model import BatchResult, Outcome
+from exchange.intake.model import BatchResult, Message, Outcome
+from exchange.intake.verification import Device, device_of
+from schemas.errors import Reason
 
 MESSAGES = Metric(
     "haulproof_intake_messages_total",
@@ -14,12 +17,15 @@ MESSAGES = Metric(
 BATCHES = Metric("haulproof_intake_batches_total", "Batches committed")
 RECEIPTS = Metric("haulproof_intake_receipts_total", "Receipts sent")
 
+_NAMED = 3
+
 
 class Counts:
     """What one worker did since it was last asked."""
 
     def __init__(self) -> None:
         self._since: Counter[str] = Counter()
+        self._let_go: Counter[Device] = Counter()
 
     def batch(self, result: BatchResult) -> None:
         """Count a batch whose transaction has ended."""
@@ -33,6 +39,16 @@ class Counts:
         """Count receipts that were handed to the broker."""
         RECEIPTS.inc(number)
         self._since["receipts"] += number
+
+    def let_go(self, over: Sequence[Message]) -> None:
+        """Count messages over quota."""
+        self._add(Outcome.LET_GO, Reason.OVER_QUOTA.value, len(over))
+        self._let_go.update(device_of(message.topic) for message in over)
+
+    def take_noisiest(self) -> dict[str, int]:
+        """The devices of which most was let go since the last call, for the operator."""
+        noisiest, self._let_go = self._let_go.most_common(_NAMED), Counter()
+        return {"/".join(device): number for device, number in noisiest}
 
     def take(self) -> dict[str, int]:
         """The figures since the last call; empty when nothing happened."""

@@ -70,12 +70,23 @@ async def connect_nats(
 class JetStreamQueue:
     """``SegmentQueue`` over the stream; the client becomes the queue's own.
 
-    ``stream_bytes_max`` is what the stream keeps; beyond it the broker refuses new messages.
+    ``stream_bytes_max`` and ``stream_messages_max`` are what the stream keeps, and
+    ``device_messages_max`` what it keeps of one device (-1: no bound). Beyond them the broker
+    refuses new messages, which their devices send again.
     """
 
-    def __init__(self, client: Client, stream_bytes_max: int) -> None:
+    def __init__(
+        self,
+        client: Client,
+        stream_bytes_max: int,
+        *,
+        stream_messages_max: int = -1,
+        device_messages_max: int = -1,
+    ) -> None:
         self._client = client
         self._stream_bytes_max = stream_bytes_max
+        self._stream_messages_max = stream_messages_max
+        self._device_messages_max = device_messages_max
         self._pull: Pull | None = None
 
     async def open(self) -> None:
@@ -93,6 +104,9 @@ class JetStreamQueue:
             retention=RetentionPolicy.WORK_QUEUE,
             discard=DiscardPolicy.NEW,
             max_bytes=self._stream_bytes_max,
+            max_msgs=self._stream_messages_max,
+            max_msgs_per_subject=self._device_messages_max,
+            discard_new_per_subject=self._device_messages_max > 0,
         )
         try:
             await jetstream.add_stream(stream)

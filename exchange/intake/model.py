@@ -11,8 +11,11 @@ from schemas.cose.sign1 import Statement
 from schemas.errors import Reason
 from schemas.names import is_name
 
-PASSING_REASONS = frozenset({Reason.UNKNOWN_ISSUER, Reason.UNKNOWN_KEY, Reason.REVOKED_KEY})
-"""Refused for now: a key may be admitted later, a carrier may release what a revoked key signed."""
+PASSING_REASONS = frozenset(
+    {Reason.UNKNOWN_ISSUER, Reason.UNKNOWN_KEY, Reason.REVOKED_KEY, Reason.OVER_QUOTA}
+)
+"""Refused for now: a key may be admitted later, a carrier may release what a revoked key signed, a
+device may send within its quota."""
 
 
 class Outcome(StrEnum):
@@ -21,6 +24,8 @@ class Outcome(StrEnum):
     COMMITTED = "committed"
     DUPLICATE = "duplicate"
     REFUSED = "refused"
+    LET_GO = "let-go"
+    """Over quota: neither judged nor kept, its device sends it again."""
 
 
 class Message(NamedTuple):

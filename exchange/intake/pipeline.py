@@ -1,13 +1,16 @@
 """One intake worker: batches from the broker, one transaction each, then answers.
 
-    fetch ─► take (thread: verify, commit) ─► acknowledge ─► refusals
-                                                    └─► wait for a checkpoint ─► receipts
+    fetch ─► quota ─► take (thread: verify, commit) ─► acknowledge ─► refusals
+               │                                              └─► wait for a checkpoint ─► receipts
+               └─► over it: let go, its device has it still
 
 Nothing is acknowledged to the broker before its transaction is durable, so a crash at any point
-leaves a message either in the stream or in the log, and what is in both is a duplicate.
+leaves a message either in the stream or in the log, and what is in both is a duplicate. The one
+exception is what is over quota: it has no receipt, and the agent's outbox is what holds it.
 """
 
 import asyncio
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -24,11 +27,14 @@ from exchange.intake.counts import Counts
 from exchange.intake.desk import CheckpointDesk
 from exchange.intake.model import BatchResult, Message
 from exchange.intake.queue import BrokerError, SegmentQueue
+from exchange.intake.quota import NO_QUOTA, Quota, Rates, RefusalPace
 from exchange.intake.receipts import Waiting, refusal_answers
+from exchange.intake.verification import refused
 from exchange.intake.worker import RETRIED, Worker
 from exchange.readiness import tell_ready
 from exchange.transparency.model import LogDamaged
 from schemas.cose.keys import Signer
+from schemas.errors import Reason
 
 _WAITING_SEND = 50_000
 """So many waiting receipts are sent before the acknowledgement interval is over."""
@@ -49,6 +55,7 @@ class Limits:
     messages_max: int = 2_000
     age_s: float = 0.05
     ack_interval_s: float = 0
+    rates: Rates = NO_QUOTA
 
 
 class Intake:
@@ -73,6 +80,8 @@ class Intake:
         self._signer = signer
         self._limits = limits
         self._size = BatchSize(limits.messages_max)
+        self._quota = Quota(limits.rates)
+        self._pace = RefusalPace()
         self._waiting = Waiting()
         self._arrived = asyncio.Event()
         self._batches: asyncio.Queue[list[Message]] = asyncio.Queue(maxsize=1)
@@ -100,7 +109,9 @@ class Intake:
                     await self._queue.open()
                     is_open = True
                     tell_ready()
-                batch = await self._queue.next_batch(self._size.messages, self._limits.age_s)
+                wanted = self._size.messages
+                batch = await self._queue.next_batch(wanted, self._limits.age_s)
+                batch = await self._within_quota(batch, wanted)
             except (BrokerError, OSError) as error:
                 log.warning("broker-away", error=repr(error))
                 is_open = False
@@ -112,6 +123,23 @@ class Intake:
                 await _sleep(stop, _AGAIN_AFTER_S)
         await self._batches.put([])
         await self._queue.close()
+
+    async def _within_quota(self, batch: list[Message], wanted: int) -> list[Message]:
+        """What is to be judged; the rest the broker may forget, uncommitted and without receipt."""
+        now_s = time.monotonic()
+        parted = self._quota.sort(batch, wanted, now_s)
+        if parted.over:
+            await self._queue.acknowledge(parted.over)
+            self.counts.let_go(parted.over)
+            detail = "others wait, and the device or its carrier sends more than its share"
+            told = [
+                refused(message, Reason.OVER_QUOTA, detail)
+                for message in self._pace.answered(parted.over, now_s)
+            ]
+            await self._queue.answer(
+                refusal_answers(told, self._signer, self._organisation, self._origin)
+            )
+        return parted.within
 
     async def _take(self, stop: asyncio.Event) -> None:
         loop = asyncio.get_running_loop()
@@ -204,6 +232,8 @@ class Intake:
             figures = self.counts.take()
             if figures:
                 log.info("intake", waiting=len(self._waiting), **figures)
+            if noisiest := self.counts.take_noisiest():
+                log.warning("over-quota", devices=noisiest)
 
     def _close(self) -> None:
         for executor in (self._taking, self._answering):

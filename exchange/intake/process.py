@@ -13,6 +13,7 @@ from exchange.intake.feed import FeedQueue, socket_path
 from exchange.intake.jetstream import JetStreamQueue, connect_nats
 from exchange.intake.pipeline import Intake, Limits
 from exchange.intake.queue import SegmentQueue
+from exchange.intake.quota import Rates
 from exchange.segments.repository import make_partitions
 from exchange.settings import Settings
 from exchange.store.database import check_durability, connect
@@ -46,6 +47,11 @@ async def serve(settings: Settings, stop: asyncio.Event) -> None:
             settings.batch_messages_max,
             settings.batch_age_ms / 1000,
             settings.ack_interval_s,
+            Rates(
+                settings.device_messages_per_s,
+                settings.carrier_messages_per_s,
+                settings.intake_workers,
+            ),
         ),
     )
     partitions = asyncio.create_task(_keep_partitions(settings))
@@ -117,6 +123,11 @@ async def _queue(
     await asyncio.wait([connecting, stopped], return_when=asyncio.FIRST_COMPLETED)
     stopped.cancel()
     if connecting.done():
-        return JetStreamQueue(connecting.result(), settings.stream_bytes_max)
+        return JetStreamQueue(
+            connecting.result(),
+            settings.stream_bytes_max,
+            stream_messages_max=settings.stream_messages_max,
+            device_messages_max=settings.device_messages_max,
+        )
     connecting.cancel()
     return None

@@ -162,7 +162,12 @@ def test_only_what_may_change_is_refused_for_now(truck: Truck) -> None:
 
     passing = {r for r in Reason if not refused(message, r, "").permanent}
 
-    assert passing == {Reason.UNKNOWN_ISSUER, Reason.UNKNOWN_KEY, Reason.REVOKED_KEY}
+    assert passing == {
+        Reason.UNKNOWN_ISSUER,
+        Reason.UNKNOWN_KEY,
+        Reason.REVOKED_KEY,
+        Reason.OVER_QUOTA,
+    }
     assert not refused(message, Reason.MALFORMED, "", passing=True).permanent
 
 
