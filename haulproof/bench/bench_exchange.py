@@ -3,7 +3,7 @@
 import shutil
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from functools import partial
@@ -30,6 +30,13 @@ from haulproof.demo.processes import Part
 WARM_UP_SEGMENTS = 20_000
 QUIET_S = 60
 _SLICE_SEGMENTS = 200_000
+
+ROOMY = {
+    "stream_messages_max": 1_000_000,
+    "device_messages_max": 1_000_000,
+    "device_messages_per_s": 1_000_000,
+}
+"""Settings for a backlog that is made on purpose, by devices that stand for many."""
 """Published and taken before the next are signed, so that neither broker nor bench grows."""
 
 
@@ -71,24 +78,24 @@ class Drained:
 
 @contextmanager
 def bench_exchange(
-    devices: int, stream_bytes_max: int, telling: Telling
+    devices: int, telling: Telling, settings: Mapping[str, int]
 ) -> Iterator[BenchExchange]:
     """Start one in a temporary folder, admit ``devices``, end it and remove everything."""
     folder = Path(tempfile.mkdtemp(prefix="haulproof-bench-"))
     try:
         with ExitStack() as stack:
-            yield _start(stack, folder, devices, stream_bytes_max, telling)
+            yield _start(stack, folder, devices, telling, settings)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
 
 def _start(
-    stack: ExitStack, folder: Path, devices: int, stream_bytes_max: int, telling: Telling
+    stack: ExitStack, folder: Path, devices: int, telling: Telling, settings: Mapping[str, int]
 ) -> BenchExchange:
     directory, party = Directory(folder / "exchange"), folder / "party"
     party.mkdir(mode=0o700)
     config = party / "bench.toml"
-    config.write_text(f"stream_bytes_max = {stream_bytes_max}\n")
+    config.write_text("".join(f"{name} = {value}\n" for name, value in settings.items()))
     words = ["up", "--dir", str(directory.root), "--config", str(config), "--json"]
     telling.step("starting an exchange")
     up = stack.enter_context(Part(words, party / "up.log"))

@@ -14,6 +14,7 @@ from typing import Any
 
 from haulproof.bench import plain_consumer
 from haulproof.bench.bench_exchange import (
+    ROOMY,
     WARM_UP_SEGMENTS,
     BenchExchange,
     Drained,
@@ -65,7 +66,8 @@ class _Run:
 
 def run(plan: IntakeBench, telling: Telling) -> dict[str, Any]:
     """Measure; a figure, its limits and its peer in the same run, and their ratios."""
-    with bench_exchange(plan.devices, plan.stream_bytes_max, telling) as exchange:
+    settings = {**ROOMY, "stream_bytes_max": plan.stream_bytes_max}
+    with bench_exchange(plan.devices, telling, settings) as exchange:
         done = asyncio.run(_measure(exchange, plan, telling))
         with servers_alone(exchange.directory.root):
             make_schema(exchange.database_url)

@@ -11,6 +11,7 @@ from typing import Any
 
 from haulproof.bench.bench_exchange import (
     QUIET_S,
+    ROOMY,
     WARM_UP_SEGMENTS,
     BenchExchange,
     bench_exchange,
@@ -45,7 +46,8 @@ class LatencyBench:
 
 def run(plan: LatencyBench, telling: Telling) -> dict[str, Any]:
     """Measure; percentiles of the receipt's latency and of the bare parts of it, in ms."""
-    with bench_exchange(plan.devices, plan.stream_bytes_max, telling) as exchange:
+    settings = {**ROOMY, "stream_bytes_max": plan.stream_bytes_max}
+    with bench_exchange(plan.devices, telling, settings) as exchange:
         capacity = asyncio.run(capacity_per_s(exchange, plan.warm_up_segments, telling))
         rate = plan.rate_per_s or capacity / 2
         sentence = f"sending {rate:.0f} segments/s for {plan.seconds:g} s"
