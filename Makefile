@@ -4,7 +4,7 @@
 BIN := .venv/bin
 ROOMS := schemas ledger edge_agent exchange firmware_sim haulproof
 
-.PHONY: help demo test check test-long lock clean venv
+.PHONY: help demo test check pytest test-long lock clean venv
 
 help:
 	@echo "make demo       play a recorded drive from the truck to the insurer, in a temporary folder"
@@ -27,7 +27,11 @@ check: venv
 	$(BIN)/mypy --no-error-summary
 	@$(BIN)/lint-imports >.lint-imports.log 2>&1 || { cat .lint-imports.log; exit 1; }
 
-test: check
+# Tests wait for servers more than they compute, so the checks run beside them.
+test: venv
+	@$(MAKE) --no-print-directory --jobs=2 check pytest
+
+pytest: venv
 	$(BIN)/python -m pytest $(ARGS)
 
 test-long: check

@@ -24,7 +24,7 @@ from haulproof.verify import CannotVerify, Outcome, judge
 
 EXIT_DONE, EXIT_FAILED, EXIT_USAGE, EXIT_ENVIRONMENT = 0, 1, 2, 3
 
-_PLAY_S = 12.0
+_PLAY_S = 6.0
 _READING_TOLD_S = 2.0
 _CLOCK_DOUBT_MS = 90 * 86_400_000
 _EXAMPLES = """\

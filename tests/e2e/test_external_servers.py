@@ -76,7 +76,13 @@ def nats(folder: Path, directory: Directory) -> Iterator[dict[str, object]]:
 
 
 @pytest.mark.timeout(420)
-@pytest.mark.parametrize("broker", [mosquitto, nats], ids=["mosquitto", "nats"])
+@pytest.mark.parametrize(
+    "broker",
+    [
+        pytest.param(mosquitto, id="mosquitto"),
+        pytest.param(nats, id="nats", marks=pytest.mark.long),
+    ],
+)
 def test_the_commands_of_the_readme_bring_a_verified_trip(tmp_path: Path, broker: BrokerOf) -> None:
     directory = open_directory(Settings(dir=tmp_path / "ex"))
     with debian_postgres(directory) as server, broker(tmp_path, directory) as told:

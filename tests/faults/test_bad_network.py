@@ -4,6 +4,7 @@ import random
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing
+from itertools import product
 from pathlib import Path
 
 import pytest
@@ -84,8 +85,17 @@ def network(receiving: Receiving) -> Iterator[BadNetwork]:
         yield BadNetwork(receiving, stack)
 
 
-@pytest.mark.parametrize("form", FAULTS)
-@pytest.mark.parametrize("link", ["database", "broker"])
+SLOW_TO_NOTICE = ("broker", "half-open")
+"""A broker that falls silent is noticed by pings, which are seconds apart."""
+
+
+@pytest.mark.parametrize(
+    ("link", "form"),
+    [
+        pytest.param(*pair, marks=[pytest.mark.long] if pair == SLOW_TO_NOTICE else [])
+        for pair in product(("database", "broker"), FAULTS)
+    ],
+)
 def test_a_bad_link_of_the_exchange_costs_nothing(
     network: BadNetwork, link: str, form: str, seed: int
 ) -> None:
