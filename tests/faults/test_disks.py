@@ -135,6 +135,7 @@ def test_a_fence_on_a_read_only_disk_stops_signing_until_it_can_be_written(
 
 
 @pytest.mark.timeout(300)
+@pytest.mark.long
 def test_an_exchange_on_a_full_disk_loses_nothing_that_it_acknowledged(tmp_path: Path) -> None:
     with small_disk(tmp_path / "disk", 300) as disk, closing(Stage(disk)) as stage:
         stage.open()

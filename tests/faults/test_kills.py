@@ -24,7 +24,7 @@ from tests.faults.moments import wait_for_database_commit, wait_for_file_growth
 from tests.faults.published_log import LogReader
 
 DRIVE = "eclipse-truck"
-SPEED = 30.0
+SPEED = 60.0
 FINISHED_S = 120
 WIDE = {"from": "2020-01-01T00:00:00Z", "to": "2100-01-01T00:00:00Z"}
 
