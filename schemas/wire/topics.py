@@ -1,5 +1,7 @@
 """MQTT topics (DESIGN section 3.2). A topic routes; it never gives authority."""
 
+from functools import lru_cache
+
 from schemas.errors import Reason, StatementRefused
 from schemas.names import is_name
 
@@ -27,6 +29,7 @@ def configuration_topic(carrier: str, device: str) -> str:
     return f"{_PREFIX}/{carrier}/{device}/{CONFIGURATION}"
 
 
+@lru_cache(maxsize=65_536)
 def parse_segment_topic(topic: str) -> tuple[str, str]:
     """Carrier and device of a ``seg`` topic; ``StatementRefused(wrong-topic)`` for any other."""
     parts = topic.split("/")
