@@ -136,10 +136,9 @@ async def _drain_slice(
     await aside(partial(publish, exchange.fleet, each))
     count, before = await watch.held(), watch.receipts.total
     messages = watch.receipts.messages
-    spent = cpu_seconds(exchange.directory.root)
     with telling.counting(f"intake takes {count} segments", count) as told:
-        started = time.monotonic()
         await watch.release_intake()
+        spent, started = cpu_seconds(exchange.directory.root), time.monotonic()
         await watch.until(before + count, QUIET_S, lambda total: told(total - before))
         drained.seconds += time.monotonic() - started
     drained.segments += count

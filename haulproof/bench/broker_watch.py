@@ -20,6 +20,7 @@ from schemas.wire import ack
 
 _PAUSE = timedelta(hours=2)
 _LOOK_AGAIN_S = 0.2
+_LOOK_FOR_FIRST_S = 0.01
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,9 +86,15 @@ class BrokerWatch:
             await self._stream.pause_consumer(STREAM, name, until)
 
     async def release_intake(self) -> None:
-        """Deliver again."""
+        """Deliver again; returns when the first message was handed over.
+
+        A request that intake made while it was held back may have to expire first, which takes
+        seconds and happens on no exchange but this one.
+        """
         for name in await self._consumers():
             await self._stream.resume_consumer(STREAM, name)
+        while not any(one.num_ack_pending for one in await self._stream.consumers_info(STREAM)):
+            await asyncio.sleep(_LOOK_FOR_FIRST_S)
 
     async def held(self) -> int:
         """Messages that the stream holds."""

@@ -1,17 +1,20 @@
 """A fleet that sends while it is measured: devices that publish when due and listen for receipts.
 
-As an agent does, a device keeps what is due until the broker has room for it, and sends again what
-has no receipt after a while. Its clock is the schedule: what it sends late is late.
+A device keeps what is due and sends it by the agent's own schedule (``edge_agent.delivery``):
+within the window of what may be on its way, and again when a receipt does not come. One that keeps
+nothing is hostile, and knows no window. The clock is the load's rhythm: what is sent late is late.
 """
 
 import hashlib
 import heapq
+import random
 import time
 from bisect import bisect_right
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 
+from edge_agent.delivery import Delivery
 from firmware_sim.fleet import FleetPlan, boot_of, sign_device
 from haulproof.bench.load.crew import all_ready, run_together
 from haulproof.bench.load.fleet import Fleet, Member, sending_processes
@@ -21,7 +24,8 @@ from haulproof.bench.load.schedule import Sender
 from schemas.errors import StatementRefused
 from schemas.wire import ack
 
-_SEND_AGAIN_AFTER_S = 30.0
+_RESEND_MS = 30_000
+"""The agent's, where receipts come at once."""
 _LOOK_AGAIN_S = 0.5
 _TURN_S = 0.05
 _BEFORE_ALL_S = -1.0
@@ -58,7 +62,7 @@ def _send(share: _Share) -> LiveLoad:
     _Round(links, devices, begins).run(share.patience_s)
     links.close()
     return LiveLoad(
-        heard=[one for device in devices for one in device.heard(begins)],
+        heard=[one for device in devices for one in device.heard()],
         sent_again=sum(device.sent_again for device in devices),
         reconnected=links.reconnected,
         given_up=sum(device.given_up for device in devices),
@@ -73,6 +77,8 @@ class _Round:
         self._devices = devices
         self._by_link = {device.link: device for device in devices}
         self._begins = begins
+        for device in devices:
+            device.begins = begins
         self._due: list[tuple[float, int]] = []
         self._looked = begins
 
@@ -96,7 +102,6 @@ class _Round:
     def _look_again(self, now: float) -> None:
         for device in self._devices:
             device.send(now - self._begins)
-            device.send_again(now)
 
     def _send_due(self, now: float) -> None:
         while self._due and self._due[0][0] <= now:
@@ -116,14 +121,13 @@ class _Round:
 
 @dataclass(slots=True)
 class _Statement:
-    """A signed segment on its way. ``due_s`` from the load's begin, the others monotonic."""
+    """A signed segment on its way; times in s from the load's begin."""
 
     raw: bytes
     digest: bytes
     due_s: float
-    first_sent: float | None = None
-    last_sent: float = 0.0
-    receipt: float | None = None
+    sent_s: float | None = None
+    receipt_s: float | None = None
     leaf_index: int | None = None
 
 
@@ -135,6 +139,8 @@ class _Device:
     links: Links
     sent_again: int = 0
     given_up: int = 0
+    begins: float = 0.0
+    """When the load begins, monotonic s."""
     link: Link = field(init=False)
     _boot: bytes = b""
     _times: list[float] = field(default_factory=list)
@@ -142,8 +148,11 @@ class _Device:
     _next: int = 0
     _awaited: dict[int, _Statement] = field(default_factory=dict)
     """Sent and without receipt, by sequence number."""
+    _delivery: Delivery = field(init=False)
 
     def __post_init__(self) -> None:
+        same_each_time = random.Random(self.member.number)  # noqa: S311 (waits, not secrets)
+        self._delivery = Delivery(_RESEND_MS, same_each_time.random)
         self.link = Link(self.member, self._hear)
         self._times = self.sender.rhythm.times()
         plan = replace(self.plan, segments_each=len(self._times))
@@ -165,48 +174,62 @@ class _Device:
         return self._times[place] if place < len(self._times) else None
 
     def send(self, now_s: float) -> None:
-        """What is due by ``now_s`` (from the load's begin), as far as there is room."""
-        if not self.sender.keeps_backlog and now_s >= self.sender.rhythm.until_s:
-            self.given_up += len(self._statements) - self._next
-            self._next = len(self._statements)
-        for one in self._statements[self._next : self._next + _AT_ONCE]:
-            if one.due_s > now_s or self.link.in_flight >= self.sender.in_flight:
-                break
-            one.first_sent = one.last_sent = time.monotonic()
-            self._awaited[self._next] = one
-            self._next += 1
+        """What may go by ``now_s`` (from the load's begin), as far as there is room."""
+        places = self._by_schedule(now_s) if self.sender.keeps_backlog else self._flood(now_s)
+        for place in places:
+            one = self._statements[place]
+            if one.sent_s is None:
+                one.sent_s = now_s
+            else:
+                self.sent_again += 1
+            self._awaited[place] = one
+            self._delivery.sent(place, now_s * 1000)
             self.links.publish(self.link, one.raw)
 
-    def send_again(self, now: float) -> None:
-        """What has waited too long for its receipt, as far as there is room."""
-        for one in self._awaited.values():
-            if self.link.in_flight >= self.sender.in_flight:
-                return
-            if now - one.last_sent > _SEND_AGAIN_AFTER_S:
-                one.last_sent = now
-                self.sent_again += 1
-                self.links.publish(self.link, one.raw)
+    def _by_schedule(self, now_s: float) -> list[int]:
+        """As an agent takes from its outbox, and from what is silent."""
+        now_ms = now_s * 1000
+        free = min(_AT_ONCE, self.sender.in_flight - self.link.in_flight)
+        if free <= 0:
+            return []
+        self._delivery.add(self._fresh(now_s, self._delivery.room(now_ms)), now_ms)
+        return self._delivery.due(now_ms, free)
 
-    def heard(self, begins: float) -> list[Heard]:
+    def _flood(self, now_s: float) -> list[int]:
+        """As fast as the connection goes, each once; the rest is dropped at the rhythm's end."""
+        if now_s >= self.sender.rhythm.until_s:
+            self.given_up += len(self._statements) - self._next
+            self._next = len(self._statements)
+        return self._fresh(now_s, min(_AT_ONCE, self.sender.in_flight - self.link.in_flight))
+
+    def _fresh(self, now_s: float, room: int) -> list[int]:
+        """Take the next that are due and were never sent, ``room`` at most."""
+        until = bisect_right(self._times, now_s, lo=self._next)
+        taken = list(range(self._next, min(until, self._next + max(0, room))))
+        self._next += len(taken)
+        return taken
+
+    def heard(self) -> list[Heard]:
         """What came of each segment."""
         return [
             Heard(
                 self.sender.device,
                 one.due_s,
                 one.digest,
-                None if one.first_sent is None else one.first_sent - begins,
-                None if one.receipt is None else one.receipt - begins,
+                one.sent_s,
+                one.receipt_s,
                 one.leaf_index,
             )
             for one in self._statements
         ]
 
     def _hear(self, message: bytes) -> None:
-        now = time.monotonic()
+        now_s = time.monotonic() - self.begins
         with suppress(StatementRefused):
-            for receipt in ack.decode(message).receipts:
-                # An earlier load's receipt may come late, and bears another boot.
-                ours = receipt.boot == self._boot
-                one = self._awaited.pop(receipt.seq, None) if ours else None
+            # An earlier load's receipt may come late, and bears another boot.
+            ours = [one for one in ack.decode(message).receipts if one.boot == self._boot]
+            for receipt in ours:
+                one = self._awaited.pop(receipt.seq, None)
                 if one is not None:
-                    one.receipt, one.leaf_index = now, receipt.index
+                    one.receipt_s, one.leaf_index = now_s, receipt.index
+            self._delivery.receipted([one.seq for one in ours], now_s * 1000)
