@@ -18,6 +18,10 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 ED25519 = 0x01
+COSIGNATURE_ED25519 = 0x04
+COSIGNATURE_ML_DSA_44 = 0x06
+PUBLIC_BYTES = {ED25519: 32, COSIGNATURE_ED25519: 32, COSIGNATURE_ML_DSA_44: 1_312}
+"""By signature type; keys of other types are kept as they are and verify nothing."""
 NOTE_BYTES_MAX = 1_000_000
 SIGNATURES_MAX = 128
 KEY_ID_BYTES = 4
@@ -67,8 +71,9 @@ class VKey:
         key = cls(match[1], data[0], data[1:])
         if key.key_id.hex() != match[2]:
             raise NoteRefused("the verifier key's id is not that of its bytes")
-        if key.type == ED25519 and len(key.public) != 32:
-            raise NoteRefused("an Ed25519 key is 32 bytes")
+        wanted = PUBLIC_BYTES.get(key.type, len(key.public))
+        if len(key.public) != wanted:
+            raise NoteRefused(f"a key of type {key.type:#04x} has {wanted} bytes")
         return key
 
     @property
@@ -98,7 +103,7 @@ class Ed25519NoteSigner:
     """An Ed25519 log key held in memory."""
 
     def __init__(self, name: str, private_key: Ed25519PrivateKey) -> None:
-        _check_name(name)
+        check_name(name)
         self._private = private_key
         self._vkey = VKey(name, ED25519, private_key.public_key().public_bytes_raw())
 
@@ -179,14 +184,15 @@ def _read_line(line: str) -> NoteSignature:
     match = _SIGNATURE_LINE.fullmatch(line)
     if match is None:
         raise NoteRefused("a signature line is an em dash, a key name and base64")
-    _check_name(match[1])
+    check_name(match[1])
     data = _from_base64(match[2])
     if len(data) <= KEY_ID_BYTES:
         raise NoteRefused("a signature line holds no signature")
     return NoteSignature(match[1], data[:KEY_ID_BYTES], data[KEY_ID_BYTES:])
 
 
-def _check_name(name: str) -> None:
+def check_name(name: str) -> None:
+    """``NoteRefused`` for what is no key name."""
     if not name or "+" in name or any(char.isspace() for char in name):
         raise NoteRefused("a key name has no spaces and no plus sign")
 
