@@ -79,7 +79,7 @@ class Intake:
         self._organisation = organisation
         self._signer = signer
         self._limits = limits
-        self._size = BatchSize(limits.messages_max)
+        self._size = BatchSize(limits.messages_max, limits.age_s)
         self._quota = Quota(limits.rates)
         self._pace = RefusalPace()
         self._waiting = Waiting()
@@ -110,7 +110,7 @@ class Intake:
                     is_open = True
                     tell_ready()
                 wanted = self._size.messages
-                batch = await self._queue.next_batch(wanted, self._limits.age_s)
+                batch = await self._queue.next_batch(wanted, self._size.age_s)
                 batch = await self._within_quota(batch, wanted)
             except (BrokerError, OSError) as error:
                 log.warning("broker-away", error=repr(error))

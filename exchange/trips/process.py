@@ -23,8 +23,9 @@ from schemas.errors import StatementRefused
 _LOOK_EVERY_S = 0.5
 _NICENESS = 10
 """Derivation can wait, intake cannot: this process gives way to the others of the machine."""
-_REST = 4
-_REST_MAX_S = 60.0
+_REST, _REST_BUSY = 1, 4
+"""How much longer it rests than it worked; the second when the machine's cores are all at work."""
+_REST_MAX_S = 0.25
 _AGAIN_AFTER_S = 1.0
 _LEAVES_MAX = 10_000
 """Leaves noticed in one transaction."""
@@ -60,19 +61,16 @@ def run(settings: Settings) -> int:
 def follow(conn: Connection[Any], notary: Notary, stop: threading.Event) -> None:
     """Derive what comes in until told to stop; ``conn`` is in autocommit mode.
 
-    Rests four times as long as it worked, a minute at most. A vehicle costs nearly the same however
-    much of it is new, so under a fleet's load what comes in is derived together, and intake has the
-    machine.
+    Rests after each vehicle. A vehicle costs nearly the same however much of it is new, so under a
+    fleet's load what comes in meanwhile is derived together, and intake has the machine.
     """
     tell_ready()
     while not repository.try_derive_lock(conn):
         if stop.wait(_AGAIN_AFTER_S):
             return
     while not stop.is_set():
-        began = time.monotonic()
         turn(conn, notary, stop)
-        worked_s = time.monotonic() - began
-        stop.wait(max(_LOOK_EVERY_S, min(_REST * worked_s, _REST_MAX_S)))
+        stop.wait(_LOOK_EVERY_S)
 
 
 def turn(conn: Connection[Any], notary: Notary, stop: threading.Event | None = None) -> int:
@@ -88,8 +86,15 @@ def turn(conn: Connection[Any], notary: Notary, stop: threading.Event | None = N
     for pending in repository.pending(conn):
         if stop is not None and stop.is_set():
             break
+        began = time.monotonic()
         committed += _derive(conn, notary, pending)
+        if stop is not None:
+            stop.wait(min(_rest() * (time.monotonic() - began), _REST_MAX_S))
     return committed
+
+
+def _rest() -> int:
+    return _REST_BUSY if os.getloadavg()[0] >= (os.cpu_count() or 1) else _REST
 
 
 def _derive(conn: Connection[Any], notary: Notary, pending: Pending) -> int:

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 
-from edge_agent.delivery import Delivery
+from edge_agent.delivery import WINDOW_LEAST, Delivery
 from firmware_sim.fleet import FleetPlan, boot_of, sign_device
 from haulproof.bench.load.crew import all_ready, run_together
 from haulproof.bench.load.fleet import Fleet, Member, sending_processes
@@ -92,7 +92,9 @@ class _Round:
             heard = self._links.turn(self._until_next(time.monotonic()))
             now = time.monotonic()
             for link in heard:
-                self._by_link[link].send(now - self._begins)
+                device = self._by_link[link]
+                if device.waits(now - self._begins):
+                    device.send(now - self._begins)
             if now - self._looked > _LOOK_AGAIN_S:
                 self._looked = now
                 if all(device.done for device in self._devices):
@@ -172,6 +174,11 @@ class _Device:
         """When a segment is due next that is not due yet; None when there is none."""
         place = bisect_right(self._times, after_s, lo=self._next)
         return self._times[place] if place < len(self._times) else None
+
+    def waits(self, now_s: float) -> bool:
+        """Whether it has something that may have to be sent: a quick look, and never a wrong no."""
+        unsent = self._next < len(self._times) and self._times[self._next] <= now_s
+        return unsent or len(self._awaited) >= WINDOW_LEAST
 
     def send(self, now_s: float) -> None:
         """What may go by ``now_s`` (from the load's begin), as far as there is room."""

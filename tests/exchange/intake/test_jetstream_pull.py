@@ -1,4 +1,4 @@
-"""Messages are asked for ahead of need, and what was asked for is not lost count of."""
+"""Messages are asked for in bursts, and what was asked for is not lost count of."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -80,10 +80,42 @@ async def test_a_request_that_expired_is_followed_by_another(
 
 
 async def test_a_consumer_that_is_gone_is_told(client: Client, pull: Pull) -> None:
+    jetstream = client.jetstream()
     waiting = asyncio.create_task(pull.fetch(10, 0.01, LONG_S))
-    while not pull.asked:
+    while not (await jetstream.consumer_info(STREAM, CONSUMER)).num_waiting:
         await asyncio.sleep(0.01)
-    await client.jetstream().delete_consumer(STREAM, CONSUMER)
+    await jetstream.delete_consumer(STREAM, CONSUMER)
 
     with pytest.raises(Error):
         await waiting
+
+
+async def test_what_comes_while_a_batch_has_its_age_is_in_it(client: Client, pull: Pull) -> None:
+    fetching = asyncio.create_task(pull.fetch(10, 0.5, LONG_S))
+    sent = [bytes([number]) for number in range(5)]
+    await publish(client, *sent)
+
+    assert [message.data for message in await fetching] == sent
+
+
+async def test_a_full_batch_does_not_wait_for_its_age(client: Client, pull: Pull) -> None:
+    await publish(client, *[bytes([number]) for number in range(30)])
+
+    batches = [await pull.fetch(10, 0.01, LONG_S)]  # only the first has to look what is there
+    batches += [await pull.fetch(10, 3_600.0, LONG_S) for _ in range(2)]
+
+    assert [len(batch) for batch in batches] == [10, 10, 10]
+
+
+async def test_an_answer_that_was_lost_is_asked_for_again(
+    client: Client, pull: Pull, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as lost:
+        lost.setattr(jetstream_pull, "_EXPIRES_S", 0.05)
+        lost.setattr(jetstream_pull, "_ANSWER_S", 0.05)
+        lost.setattr(pull, "_inbox", "_INBOX.of.nobody")
+        assert await pull.fetch(10, 0.01, 0.3) == []
+
+    await publish(client, b"late")
+
+    assert await take(client, pull, 1) == [b"late"]
