@@ -36,9 +36,9 @@ _INTAKE = """\
 ## Intake
 
 Segments of 60 samples and 10 signals of a real drive, signed beforehand, published over MQTT by
-their own devices in turns, so that neighbouring messages are of different devices. From the moment
-in which intake may take them to the last receipt sent: verified, normalised, unique, committed,
-signed, receipted. *Bare parts* are the same machine doing one part alone with the same bytes, when
+their own devices in turns, so that neighbouring messages are of different devices. From the first
+message handed to intake to the last receipt sent: verified, normalised, unique, committed, signed,
+receipted. *Bare parts* are the same machine doing one part alone with the same bytes, when
 the exchange stands still; a machine that shared its cores perfectly and did nothing else would do
 the rate of their sum. The *plain consumer* is what most projects write: an MQTT client, JSON of the
 same samples, one INSERT for each by psycopg, one commit for each message, in one process, without
@@ -49,8 +49,8 @@ _LATENCY = """\
 
 Devices publish live, by a schedule that waits for no answer; the latency of a segment counts from
 its scheduled moment to its receipt at the device that sent it. Intake commits a batch when it is
-{batch_age_ms} ms old, the signer signs at most every {checkpoint_interval_ms} ms. The ratio is p99
-over the p99 of broker and commit alone.
+{batch_age_ms} ms old, and up to 200 ms when it is busy; the signer signs at most every
+{checkpoint_interval_ms} ms. The ratio is p99 over the p99 of broker and commit alone.
 """
 _OVERLOAD = """\
 ## Overload
