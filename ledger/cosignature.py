@@ -15,7 +15,6 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 from cryptography.hazmat.primitives.asymmetric.mldsa import MLDSA44PrivateKey, MLDSA44PublicKey
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
-from ledger.checkpoint import TreeHead, parse_head
 from ledger.note import (
     COSIGNATURE_ED25519,
     COSIGNATURE_ML_DSA_44,
@@ -26,6 +25,7 @@ from ledger.note import (
     VKey,
     check_name,
 )
+from ledger.tree_head import TreeHead, parse_head
 
 TIME_S_MAX = 2**63 - 1
 NAME_BYTES_MAX = 255

@@ -3,7 +3,12 @@
 from collections.abc import Sequence
 from hashlib import sha256
 
-from ledger.checkpoint import TreeHead, unverified_head
+from ledger.checkpoint import (
+    LOG_KEY_TYPES,
+    TreeHead,
+    unverified_head,
+    verify_log_signature,
+)
 from ledger.evidence.bindings import check_bindings
 from ledger.evidence.file import CommittedStatement, Evidence, decode
 from ledger.evidence.forms import check_form
@@ -14,7 +19,7 @@ from ledger.evidence.signatures import ReadStatement, SignatureCheck
 from ledger.leaf import statement_leaf_hashes
 from ledger.merkle import ProofRefused
 from ledger.multiproof import verify_multiproof
-from ledger.note import ED25519, NoteRefused, SignedNote, verify_note
+from ledger.note import NoteRefused, SignedNote
 from ledger.policy import Policy
 from schemas.cose import sign1
 from schemas.errors import StatementRefused
@@ -96,7 +101,7 @@ def _check_log_key(head: TreeHead, signed: SignedNote, policy: Policy, findings:
     trusted = [
         key
         for key in policy.logs
-        if key.name == head.origin and key.type == ED25519 and (key.name, key.key_id) in lines
+        if key.name == head.origin and key.type in LOG_KEY_TYPES and (key.name, key.key_id) in lines
     ]
     if not trusted:
         findings.add(
@@ -105,7 +110,7 @@ def _check_log_key(head: TreeHead, signed: SignedNote, policy: Policy, findings:
         )
     for key in trusted:
         try:
-            verify_note(signed, key)
+            verify_log_signature(signed, key)
         except NoteRefused as refused:
             findings.add(Code.BAD_CHECKPOINT_SIGNATURE, str(refused))
 
