@@ -7,7 +7,7 @@ of mode 0600 in a folder of mode 0700.
 
     format                 version of this layout
     origin                 the log's origin, for ever
-    log.vkey               the log's verifier key
+    log.vkey               the log's verifier key, and log-ml-dsa.vkey its second one
     policy.txt             what a reader needs to trust this log: its key, the exchange's key
     ports.json, up.json    the ports that are kept; what ``up`` printed last
     fence                  the last signed checkpoint, outside the database (ledger.fence)
@@ -26,11 +26,12 @@ from typing import cast
 import nkeys
 from cryptography import x509
 from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric import ec, ed25519
+from cryptography.hazmat.primitives.asymmetric import ec
 
 from exchange import certificates
 from exchange.broker_address import told_to_agents
 from exchange.exits import EnvironmentUnfit
+from exchange.log_keys import make_log_keys
 from exchange.private_files import (
     UNFINISHED_SUFFIX,
     check_owner,
@@ -39,6 +40,7 @@ from exchange.private_files import (
     write_private,
 )
 from exchange.settings import Settings
+from ledger.cosignature import MLDSA44Cosigner
 from ledger.note import Ed25519NoteSigner
 from schemas.cose.keys import SoftwareSigner
 from schemas.names import org_issuer
@@ -57,6 +59,7 @@ class Directory:
         self.format = self.root / "format"
         self.policy = self.root / "policy.txt"
         self.vkey = self.root / "log.vkey"
+        self.ml_dsa_vkey = self.root / "log-ml-dsa.vkey"
         self.ports = self.root / "ports.json"
         self.announcement = self.root / "up.json"
         self.lock = self.root / LOCK_NAME
@@ -67,6 +70,8 @@ class Directory:
         self.secrets = self.root / "secrets"
         self.log_key = self.secrets / "log.key"
         """Ed25519; this and the other keys are unencrypted PKCS#8 PEM."""
+        self.ml_dsa_key = self.secrets / "log-ml-dsa.key"
+        """ML-DSA-44, the log's second key."""
         self.exchange_key = self.secrets / "exchange.key"
         """ES256, the exchange's organisation key."""
         self.token_key = self.secrets / "token.key"
@@ -96,9 +101,17 @@ class Directory:
         """The log's signer; its ``vkey`` is what readers trust."""
         return Ed25519NoteSigner.from_pem(self.origin or "", self.log_key.read_bytes())
 
+    def ml_dsa_signer(self) -> MLDSA44Cosigner:
+        """The signer of the log's second key."""
+        return MLDSA44Cosigner.from_pem(self.origin or "", self.ml_dsa_key.read_bytes())
+
     def log_vkey(self) -> str:
         """The log's verifier key, for processes that have no business with its private key."""
         return self.vkey.read_text(encoding="ascii").strip()
+
+    def log_ml_dsa_vkey(self) -> str:
+        """The verifier key of the log's second key."""
+        return self.ml_dsa_vkey.read_text(encoding="ascii").strip()
 
     def exchange_signer(self) -> SoftwareSigner:
         """The signer of the exchange's organisation key."""
@@ -137,6 +150,7 @@ def _complete(directory: Directory, settings: Settings, now: datetime) -> None:
     for folder in (directory.secrets, directory.tls, directory.nats, directory.logs):
         make_private_folder(folder)
     _make_origin(directory, settings.origin)
+    make_log_keys(directory)
     _make_secrets(directory)
     _check_secrets(directory)
     renew_certificates(directory, settings, now)
@@ -228,7 +242,6 @@ def _make_origin(directory: Directory, configured: str | None) -> None:
 
 
 def _make_secrets(directory: Directory) -> None:
-    _make_once(directory, directory.log_key, lambda: _pem(ed25519.Ed25519PrivateKey.generate()))
     _make_once(directory, directory.exchange_key, lambda: SoftwareSigner.generate().to_pem())
     for path in (directory.token_key, directory.ca_key, directory.server_key):
         _make_once(directory, path, lambda: _pem(ec.generate_private_key(ec.SECP256R1())))
@@ -261,22 +274,15 @@ def _make_secrets(directory: Directory) -> None:
 
 
 def _check_secrets(directory: Directory) -> None:
-    """Every secret can be read, and the log's key is the one that readers were told."""
+    """Every secret can be read."""
     keys = (directory.exchange_key, directory.token_key, directory.ca_key, directory.server_key)
     try:
         for path in keys:
             SoftwareSigner.from_pem(path.read_bytes())
-        path = directory.log_key
-        vkey = str(directory.log_signer().vkey)
         for path in (directory.operator, directory.nats_secrets, directory.postgres_secrets):
             read_secrets(path)
     except ValueError:
         raise _damaged(path) from None
-    if directory.policy.exists() and directory.log_vkey() != vkey:
-        raise EnvironmentUnfit(
-            f"{directory.log_key} is the key of another log than {directory.vkey}: "
-            "bring the right one back from a backup"
-        )
 
 
 def read_secrets(path: Path) -> dict[str, str]:
@@ -295,7 +301,6 @@ def _damaged(path: Path) -> EnvironmentUnfit:
 def _make_policy(directory: Directory, organisation: str) -> None:
     if directory.policy.exists():
         return
-    write_private(directory.vkey, f"{directory.log_signer().vkey}\n".encode())
     pin = directory.exchange_signer().public.thumbprint.hex()
     text = (
         f"log {directory.log_vkey()}\n"
@@ -324,7 +329,7 @@ def _read_or_empty(path: Path) -> bytes:
     return path.read_bytes() if path.exists() else b""
 
 
-def _pem(key: ed25519.Ed25519PrivateKey | ec.EllipticCurvePrivateKey) -> bytes:
+def _pem(key: ec.EllipticCurvePrivateKey) -> bytes:
     return key.private_bytes(
         serialization.Encoding.PEM,
         serialization.PrivateFormat.PKCS8,

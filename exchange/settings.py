@@ -74,6 +74,9 @@ class Settings(BaseSettings):
     database_migration_url: str = Field(default="", repr=False)
     """libpq URL of the role that owns the schema and grants; empty: ``database_url``'s does."""
 
+    fence_url: str = Field(default="", repr=False)
+    """libpq URL of another PostgreSQL that holds the fence; empty: a file in the directory."""
+
     nats_url: NatsUrl = ""
     """``nats://`` or ``tls://`` URL of a NATS; empty, as ``mqtt_url``: the embedded NATS."""
     nats_user: str = ""

@@ -58,7 +58,7 @@ def prove_and_sign(
     if fence_note is None:
         if signed_before:
             raise FenceLost(
-                "The fence file is missing, but this log has signed checkpoints. Put the newest "
+                "The fence is empty or gone, but this log has signed checkpoints. Put the newest "
                 "one, from the history, a witness or a monitor, into the fence, then start again."
             )
         return sign_checkpoint(head, signer)

@@ -36,6 +36,7 @@ class Exchange:
     organisation: str
     origin: str
     log_vkey: str
+    log_ml_dsa_vkey: str
     signer: Signer
     tokens: Tokens
     answer_seal: AnswerSeal

@@ -112,6 +112,7 @@ def open_exchange(settings: Settings, directory: Directory, ports: Ports) -> Exc
         organisation=settings.organisation,
         origin=origin,
         log_vkey=directory.log_vkey(),
+        log_ml_dsa_vkey=directory.log_ml_dsa_vkey(),
         signer=directory.exchange_signer(),
         tokens=Tokens.from_pem(token_key, origin, lambda: int(time.time())),
         answer_seal=AnswerSeal(token_key),

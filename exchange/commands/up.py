@@ -16,6 +16,7 @@ from exchange.settings import Settings, load_settings
 from exchange.supervisor import Interrupted, Supervisor
 
 _EXIT_INTERRUPTED = 130
+_SHOWN_MAX = 200
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None)
 
@@ -52,7 +53,8 @@ def up(
 ) -> None:
     """Run the exchange until Ctrl-C, with its own broker and database unless URLs are configured.
 
-    Once ready it prints: api, mqtt, log_origin, log_vkey, policy_file, dir.
+    Once ready it prints: api, mqtt, log_origin, log_vkey, log_vkey_ml_dsa,
+    policy_file, dir.
     """
     settings = load_settings(config, dir=directory)
     steps = Steps(_tell)
@@ -80,14 +82,20 @@ def _announcement(directory: Directory, settings: Settings) -> dict[str, str]:
         "mqtt": f"mqtts://{_in_url(host)}:{port}",
         "log_origin": directory.origin or "",
         "log_vkey": directory.log_vkey(),
+        "log_vkey_ml_dsa": directory.log_ml_dsa_vkey(),
         "policy_file": str(directory.policy),
         "dir": str(directory.root),
     }
 
 
 def _for_people(announcement: dict[str, str]) -> str:
-    lines = [f"  {name:<12}{value}" for name, value in announcement.items()]
+    lines = [f"  {name:<16}{_shortened(value)}" for name, value in announcement.items()]
     return "\n".join(["The exchange is ready.", *lines, "Ctrl-C ends it."])
+
+
+def _shortened(value: str) -> str:
+    """A verifier key of 1,800 characters is told by its name and id; ``--json`` has it whole."""
+    return value if len(value) <= _SHOWN_MAX else f"{value[:_SHOWN_MAX]}…"
 
 
 def _in_url(host: str) -> str:

@@ -30,6 +30,7 @@ TABLES: dict[str, Rights] = {
     "leaf": APPEND,
     "statement": APPEND,
     "checkpoint": APPEND,
+    "newest_note": Rights(update=("size", "note")),
     "signer_state": Rights(update=("state", "detail", "since")),
     "segment_key": APPEND,
     "segment": APPEND,

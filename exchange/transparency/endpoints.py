@@ -23,7 +23,8 @@ class LogAnswer(BaseModel):
     """The log's name and keys. Trust them only as far as you trust where you read them."""
 
     origin: str
-    vkey: Annotated[str, Field(description="The log's C2SP verifier key.")]
+    vkey: Annotated[str, Field(description="The log's C2SP verifier key (Ed25519).")]
+    vkey_ml_dsa: Annotated[str, Field(description="Its second one (ML-DSA-44).")]
     size: Annotated[int, Field(description="Leaves that the newest checkpoint covers.")]
     exchange: str
     exchange_keys: Annotated[list[str], Field(description="COSE_Keys, hexadecimal.")]
@@ -38,6 +39,7 @@ def describe(exchange: Context) -> LogAnswer:
     return LogAnswer(
         origin=exchange.origin,
         vkey=exchange.log_vkey,
+        vkey_ml_dsa=exchange.log_ml_dsa_vkey,
         size=0 if checkpoint is None else checkpoint.size,
         exchange=exchange.organisation,
         exchange_keys=[key.cose_key.hex() for key in keys if key.revoked_index is None],

@@ -8,27 +8,34 @@ Order, always (DESIGN section 4), and what a crash leaves after each step:
 4. compare-and-swap the fence:        a note that only the fence has: step 3 of the next turn
 5. history and publish, one transaction, which tells who listens:   a published checkpoint
 
+The log's second key, ML-DSA-44, signs in step 5, so it never signs what is not in the fence. Its
+line goes into the note that readers pick up; fence, history and receipts have Ed25519's alone
+(ADR 0125).
+
 The advisory lock only chooses who tries; what may be signed is decided by the fence.
 """
 
 import signal
 import threading
 import time
-from collections.abc import Callable
-from pathlib import Path
-from typing import Any, Protocol
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from typing import Any
 
 import psycopg
 import structlog
 from psycopg import Connection
 
-from exchange.directory import existing_directory
+from exchange.directory import Directory, existing_directory
+from exchange.log_keys import LogKeys, open_log_keys
 from exchange.readiness import tell_ready, tell_unfit
 from exchange.settings import Settings
 from exchange.store.database import connect
 from exchange.transparency import repository
+from exchange.transparency.fence_row import RowFence, system_identifier
 from exchange.transparency.model import LogDamaged, Published, SignerPhase
-from ledger.checkpoint import TreeHead, unverified_head
+from exchange.transparency.newest import show_newest
+from ledger.checkpoint import TreeHead, dual_sign, unverified_head
 from ledger.fence import Fence, FenceMoved, FenceUncertain, FileFence
 from ledger.merkle import consistency_proof
 from ledger.note import NoteRefused, NoteSigner
@@ -44,24 +51,26 @@ class FenceRolledBack(SigningRefused):
     """The history holds a newer checkpoint than the fence."""
 
 
-class SigningPlace(Protocol):
-    """Where fence and log key are kept; an exchange's ``Directory`` is one."""
-
-    @property
-    def fence(self) -> Path:
-        """The fence file."""
-
-    def log_signer(self) -> NoteSigner:
-        """The log's key."""
-
-
 class LogSigner:
-    """Signs the head of the tree in a database, guarded by a fence. One turn at a time."""
+    """Signs the head of the tree in a database, guarded by a fence. One turn at a time.
 
-    def __init__(self, conn: Connection[Any], fence: Fence, key: NoteSigner) -> None:
+    Without the second key, ``ml_dsa``, readers get the notes of the first alone. ``clock`` gives
+    POSIX seconds.
+    """
+
+    def __init__(
+        self,
+        conn: Connection[Any],
+        fence: Fence,
+        key: NoteSigner,
+        ml_dsa: NoteSigner | None = None,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
         self._conn = conn
         self._fence = fence
         self._key = key
+        self._ml_dsa = ml_dsa
+        self._clock = clock
 
     def turn(self) -> Published | None:
         """Sign and publish when there is anything new; the newest checkpoint after it, if any.
@@ -84,7 +93,7 @@ class LogSigner:
         if fenced is not None and (newest is None or newest.size < fenced.size):
             newest = self._publish(fenced)
         if note == note_in_fence:
-            return newest
+            return self._show(newest)
         self._fence.compare_and_swap(note_in_fence, note)
         return self._publish(Published(note, head.size, head.root))
 
@@ -94,6 +103,15 @@ class LogSigner:
     def _publish(self, checkpoint: Published) -> Published:
         with self._conn.transaction():
             repository.publish(self._conn, checkpoint)
+            self._show(checkpoint)
+        return checkpoint
+
+    def _show(self, checkpoint: Published | None) -> Published | None:
+        """Let readers have the checkpoint by both keys."""
+        if checkpoint is not None and self._ml_dsa is not None:
+            head = TreeHead(self._key.vkey.name, checkpoint.size, checkpoint.root)
+            note = dual_sign(head, checkpoint.note, self._ml_dsa, int(self._clock()))
+            show_newest(self._conn, checkpoint.size, note)
         return checkpoint
 
 
@@ -103,21 +121,36 @@ def run(settings: Settings) -> int:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
     directory = existing_directory(settings.dir)
+    keys = open_log_keys(directory)
     interval_s = settings.checkpoint_interval_ms / 1000
     while not stop.is_set():
         try:
             with connect(settings) as conn:
                 conn.autocommit = True
-                follow(conn, directory, interval_s, stop)
+                with fence_of(settings, directory, conn) as fence:
+                    follow(conn, fence, keys, interval_s, stop)
         except psycopg.OperationalError as error:
             log.warning("database-away", error=str(error).strip())
             stop.wait(_AGAIN_AFTER_S)
     return 0
 
 
+@contextmanager
+def fence_of(settings: Settings, directory: Directory, conn: Connection[Any]) -> Iterator[Fence]:
+    """The fence that these settings name; ``conn`` is to the database of the exchange's records."""
+    if not settings.fence_url:
+        yield FileFence(directory.fence)
+        return
+    with closing(
+        RowFence(settings.fence_url, directory.origin or "", system_identifier(conn))
+    ) as fence:
+        yield fence
+
+
 def follow(
     conn: Connection[Any],
-    place: SigningPlace,
+    fence: Fence,
+    keys: LogKeys,
     interval_s: float,
     stop: threading.Event,
     clock: Callable[[], float] = time.monotonic,
@@ -130,7 +163,7 @@ def follow(
         tell_ready()  # another signer does the work
         if stop.wait(_AGAIN_AFTER_S):
             return
-    signer = LogSigner(conn, FileFence(place.fence), place.log_signer())
+    signer = LogSigner(conn, fence, keys.ed25519, keys.ml_dsa)
     signed_size, next_at = -1, 0.0
     while not stop.is_set():
         if clock() >= next_at and repository.head(conn).size != signed_size:

@@ -103,7 +103,9 @@ def _killing_at(operation: Callable[..., Any], count: int) -> Callable[..., Any]
     return killing
 
 
-@pytest.mark.parametrize("name", ["log.key", "exchange.key", "postgres.json", "operator.json"])
+@pytest.mark.parametrize(
+    "name", ["log.key", "log-ml-dsa.key", "exchange.key", "postgres.json", "operator.json"]
+)
 def test_a_lost_secret_is_told_and_not_made_again(tmp_path: Path, name: str) -> None:
     directory = open_directory(Settings(dir=tmp_path / "ex"))
     (directory.secrets / name).unlink()
@@ -158,7 +160,15 @@ def test_a_new_server_name_makes_a_new_server_certificate(tmp_path: Path) -> Non
     assert not renew_certificates(directory, named, datetime.now(UTC))
 
 
-SECRETS = ("log.key", "exchange.key", "token.key", "ca.key", "operator.json", "nats.json")
+SECRETS = (
+    "log.key",
+    "log-ml-dsa.key",
+    "exchange.key",
+    "token.key",
+    "ca.key",
+    "operator.json",
+    "nats.json",
+)
 
 
 @pytest.mark.parametrize("name", SECRETS)
@@ -170,9 +180,24 @@ def test_a_damaged_secret_is_told(tmp_path: Path, name: str, damage: bytes) -> N
         open_directory(Settings(dir=tmp_path / "ex"))
 
 
-def test_another_logs_key_is_told_before_it_signs_anything(tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", ["log.key", "log-ml-dsa.key"])
+def test_another_logs_key_is_told_before_it_signs_anything(tmp_path: Path, name: str) -> None:
     directory = open_directory(Settings(dir=tmp_path / "ex"))
     other = open_directory(Settings(dir=tmp_path / "other"))
-    directory.log_key.write_bytes(other.log_key.read_bytes())
+    (directory.secrets / name).write_bytes((other.secrets / name).read_bytes())
     with pytest.raises(EnvironmentUnfit, match="is the key of another log"):
         open_directory(Settings(dir=tmp_path / "ex"))
+
+
+def test_a_directory_from_before_the_second_key_gets_it_and_keeps_the_rest(tmp_path: Path) -> None:
+    directory = open_directory(Settings(dir=tmp_path / "ex"))
+    directory.ml_dsa_key.unlink()
+    directory.ml_dsa_vkey.unlink()
+    before = contents(directory.root)
+
+    again = open_directory(Settings(dir=tmp_path / "ex"))
+
+    assert str(again.ml_dsa_signer().vkey) == again.log_ml_dsa_vkey()
+    assert again.ml_dsa_signer().vkey.name == again.origin
+    after = contents(directory.root)
+    assert {name: after[name] for name in before} == before

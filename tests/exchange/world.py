@@ -25,6 +25,7 @@ from exchange.api.context import Exchange
 from exchange.api.process import introduce, open_exchange
 from exchange.directory import Directory
 from exchange.kept_ports import Ports
+from exchange.log_keys import open_log_keys
 from exchange.settings import Settings
 from exchange.signed_text import statement_text
 from exchange.transparency.repository import commit_statement
@@ -316,7 +317,8 @@ class World:
     def publish(self) -> int:
         """Sign a checkpoint over everything committed; returns its size."""
         with psycopg.connect(self.settings.database_url, autocommit=True) as conn:
-            signer = LogSigner(conn, FileFence(self.fence), self.directory.log_signer())
+            keys = open_log_keys(self.directory)
+            signer = LogSigner(conn, FileFence(self.fence), keys.ed25519, keys.ml_dsa)
             published = signer.turn()
         assert published is not None
         return published.size

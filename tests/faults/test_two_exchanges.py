@@ -116,7 +116,9 @@ def test_a_stranger_on_the_database_signs_nothing(scene: Receiving, tmp_path: Pa
     second = roles_of(stage, stranger.root, "signer")
     try:
         scene.send()
-        wait_until(lambda: "fence file is missing" in stage.signer_stopped_with(), second[0].said())
+        wait_until(
+            lambda: "fence is empty or gone" in stage.signer_stopped_with(), second[0].said()
+        )
         assert not stranger.fence.exists()
         assert scene.fleet.waiting() > 0
     finally:

@@ -3,13 +3,14 @@
 import multiprocessing
 import os
 import stat
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from ledger.fence import FENCE_BYTES_MAX, Fence, FenceMoved, FenceUncertain, FileFence
+from tests.ledger.fence_contract import Faulty, FenceContract
 from tests.ledger.fences import MemoryFence
 
 
@@ -43,14 +44,10 @@ def fence(request: pytest.FixtureRequest, tmp_path: Path) -> Fence:
     return MemoryFence() if request.param == "memory" else FileFence(tmp_path / "fence")
 
 
-_Spoil = Callable[[], None]
-_Faulty = tuple[Fence, _Spoil, _Spoil]
-
-
 @pytest.fixture(params=["memory", "file"])
 def faulty(
     request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[_Faulty]:
+) -> Iterator[Faulty]:
     if request.param == "memory":
         memory = MemoryFence()
         yield (
@@ -63,55 +60,8 @@ def faulty(
     yield file.fence, file.failing, file.losing_answer
 
 
-def test_a_new_fence_holds_nothing(fence: Fence) -> None:
-    assert fence.read() is None
-
-
-def test_a_swap_from_what_it_holds_is_kept(fence: Fence) -> None:
-    fence.compare_and_swap(None, b"first")
-    fence.compare_and_swap(b"first", b"second")
-
-    assert fence.read() == b"second"
-
-
-@pytest.mark.parametrize("expected", [None, b"", b"other"])
-def test_a_swap_from_something_else_is_refused(fence: Fence, expected: bytes | None) -> None:
-    fence.compare_and_swap(None, b"first")
-
-    with pytest.raises(FenceMoved):
-        fence.compare_and_swap(expected, b"second")
-    assert fence.read() == b"first"
-
-
-def test_a_swap_of_an_empty_fence_expects_nothing(fence: Fence) -> None:
-    with pytest.raises(FenceMoved):
-        fence.compare_and_swap(b"first", b"second")
-    assert fence.read() is None
-
-
-def test_a_failed_swap_leaves_the_value(faulty: _Faulty) -> None:
-    fence, fail, _ = faulty
-    fence.compare_and_swap(None, b"first")
-
-    fail()
-    with pytest.raises(OSError, match=r"error|space"):
-        fence.compare_and_swap(b"first", b"second")
-
-    assert fence.read() == b"first"
-    fence.compare_and_swap(b"first", b"third")
-
-
-def test_a_swap_whose_answer_is_lost_says_so_and_is_read_again(faulty: _Faulty) -> None:
-    fence, _, lose_answer = faulty
-    fence.compare_and_swap(None, b"first")
-
-    lose_answer()
-    with pytest.raises(FenceUncertain):
-        fence.compare_and_swap(b"first", b"second")
-
-    assert fence.read() == b"second"
-    with pytest.raises(FenceMoved):
-        fence.compare_and_swap(b"first", b"third")
+class TestFence(FenceContract):
+    pass
 
 
 _CALLS = ("open", "fsync", "rename", "close")

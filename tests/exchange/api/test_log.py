@@ -25,6 +25,15 @@ def test_tiles_and_entries_lead_to_the_signed_root(settled: Settled) -> None:
     assert http.get("/log/checkpoint.latest").content == checkpoint.note
 
 
+def test_the_newest_checkpoint_is_signed_by_both_keys_of_the_log(settled: Settled) -> None:
+    http = settled.world.http
+    log = http.get("/v1/log").json()
+    note = http.get("/log/checkpoint").content
+
+    for name in ("vkey", "vkey_ml_dsa"):
+        assert open_checkpoint(note, VKey.parse(log[name])).head.size == log["size"]
+
+
 def test_the_logs_page_names_the_exchanges_keys(settled: Settled) -> None:
     log = settled.world.http.get("/v1/log").json()
 

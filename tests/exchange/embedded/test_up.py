@@ -24,7 +24,15 @@ DEADLINE_S = 30.0
 UNNAMED_UID = 47_999
 Environment = Mapping[str, str]
 NOTHING_MORE: Environment = {}
-MEMBERS = ("api", "mqtt", "log_origin", "log_vkey", "policy_file", "dir")
+MEMBERS = (
+    "api",
+    "mqtt",
+    "log_origin",
+    "log_vkey",
+    "log_vkey_ml_dsa",
+    "policy_file",
+    "dir",
+)
 
 
 @dataclass
@@ -131,6 +139,7 @@ def up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Up]:
 def test_once_ready_it_prints_one_json_line_with_what_others_need(up: Up) -> None:
     assert tuple(up.announced) == MEMBERS
     assert up.announced["log_vkey"].startswith(up.announced["log_origin"] + "+")
+    assert up.announced["log_vkey_ml_dsa"].startswith(up.announced["log_origin"] + "+")
     assert Path(up.announced["policy_file"]).read_text().startswith("log ")
     assert Path(up.announced["dir"]) == up.directory.root
     assert json.loads(up.directory.announcement.read_text()) == up.announced
@@ -184,7 +193,7 @@ def test_a_signer_that_stops_later_is_told_in_front(tmp_path: Path) -> None:
         up.directory.fence.unlink()
         os.kill(up.children()["signer"], signal.SIGKILL)
         told = next(line for line in up.process.stderr if "fence" in line)
-    assert told.startswith("haulproof up: signer: The fence file is missing")
+    assert told.startswith("haulproof up: signer: The fence is empty or gone")
     assert "Put the newest one" in told
 
 

@@ -10,14 +10,18 @@ from typing import Any
 import nats as nats_client
 import psycopg
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.asymmetric.mldsa import MLDSA44PrivateKey
 from nats.aio.client import Client
 from nats.aio.msg import Msg
 from psycopg import Connection
 
 from exchange.intake.jetstream import JetStreamQueue
 from exchange.intake.pipeline import Intake, Limits
+from exchange.log_keys import LogKeys
 from exchange.transparency.signer import follow
 from ledger.checkpoint import open_checkpoint
+from ledger.cosignature import MLDSA44Cosigner
+from ledger.fence import FileFence
 from ledger.leaf import statement_leaf_hash
 from ledger.multiproof import verify_multiproof
 from ledger.note import Ed25519NoteSigner
@@ -59,7 +63,8 @@ class Signing:
 
     def _run(self) -> None:
         with psycopg.connect(self._postgres, autocommit=True) as conn:
-            follow(conn, self, 0.02, self._stop)
+            keys = LogKeys(self._key, MLDSA44Cosigner(ORIGIN, MLDSA44PrivateKey.generate()))
+            follow(conn, FileFence(self.fence), keys, 0.02, self._stop)
 
 
 class Ears:

@@ -10,13 +10,17 @@ from typing import Any
 import psycopg
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.asymmetric.mldsa import MLDSA44PrivateKey
 from psycopg import Connection
 
+from exchange.log_keys import LogKeys
 from exchange.transparency import repository as log
 from exchange.transparency import signer as signing
 from exchange.transparency.model import LogDamaged, Published, SignerPhase
+from exchange.transparency.newest import newest_by_both_keys
 from exchange.transparency.signer import FenceRolledBack, LogSigner
-from ledger.checkpoint import open_checkpoint
+from ledger.checkpoint import open_checkpoint, unverified_head
+from ledger.cosignature import MLDSA44Cosigner, verify_cosignature
 from ledger.fence import FenceMoved, FenceUncertain, FileFence
 from ledger.merkle import EMPTY_ROOT, consistency_proof, verify_consistency
 from ledger.note import Ed25519NoteSigner
@@ -170,6 +174,63 @@ def test_of_two_signers_one_is_told_that_the_fence_moved(
     assert check_history(conn, key, fence_file) == 4
 
 
+def shown(conn: Connection[Any]) -> bytes:
+    """The note by which readers get the newest checkpoint."""
+    newest = newest_by_both_keys(conn)
+    assert newest is not None
+    return newest.note
+
+
+def test_readers_get_both_signatures_and_trucks_the_short_note(
+    conn: Connection[Any], key: Ed25519NoteSigner, fence_file: Path
+) -> None:
+    second = MLDSA44Cosigner(ORIGIN, MLDSA44PrivateKey.generate())
+    signer = LogSigner(conn, FileFence(fence_file), key, second, lambda: 1_750_000_000.9)
+    for count in (3, 4):
+        grow(conn, count)
+        signer.turn()
+
+    newest = log.published(conn)
+    assert newest is not None
+    assert newest.size == open_checkpoint(shown(conn), key.vkey, second.vkey).head.size == 7
+    assert verify_cosignature(unverified_head(shown(conn))[1], second.vkey) == 1_750_000_000
+    assert shown(conn).startswith(newest.note)
+    assert len(newest.note) < 300
+    assert FileFence(fence_file).read() == newest.note
+
+
+def test_a_log_from_before_the_second_key_shows_both_signatures_at_its_next_start(
+    conn: Connection[Any], key: Ed25519NoteSigner, fence_file: Path
+) -> None:
+    grow(conn, 3)
+    before = LogSigner(conn, FileFence(fence_file), key).turn()
+    assert before is not None
+    assert shown(conn) == before.note
+
+    second = MLDSA44Cosigner(ORIGIN, MLDSA44PrivateKey.generate())
+    LogSigner(conn, FileFence(fence_file), key, second).turn()
+
+    assert open_checkpoint(shown(conn), second.vkey).head.size == 3
+    assert log.published(conn) == before
+
+
+def test_what_the_fence_refuses_is_not_signed_by_the_second_key_either(
+    conn: Connection[Any], owner: Connection[Any], key: Ed25519NoteSigner, fence_file: Path
+) -> None:
+    second = MLDSA44Cosigner(ORIGIN, MLDSA44PrivateKey.generate())
+    signer = LogSigner(conn, FileFence(fence_file), key, second)
+    grow(conn, 3)
+    signer.turn()
+    before = shown(conn)
+
+    truncate(owner)
+    grow(conn, 5, b"x")
+    with pytest.raises(ForkedLog):
+        signer.turn()
+
+    assert conn.execute("SELECT note FROM newest_note").fetchall() == [(before,)]
+
+
 def truncate(owner: Connection[Any]) -> None:
     """What a database restored from nothing looks like; its history went with it."""
     owner.execute("TRUNCATE leaf, tile, checkpoint CASCADE")
@@ -244,19 +305,14 @@ def test_a_head_that_its_tiles_do_not_bear_out_is_not_signed(
 def test_the_operator_sees_that_nothing_is_signed_and_that_it_goes_on(
     conn: Connection[Any], postgres: str, key: Ed25519NoteSigner, fence_file: Path
 ) -> None:
-    class Place:
-        fence = fence_file
-
-        def log_signer(self) -> Ed25519NoteSigner:
-            return key
-
+    keys = LogKeys(key, MLDSA44Cosigner(ORIGIN, MLDSA44PrivateKey.generate()))
     grow(conn, 3)
     fence_file.write_bytes(b"scribble")
     stop = threading.Event()
 
     def follow() -> None:
         with psycopg.connect(postgres, autocommit=True) as own:
-            signing.follow(own, Place(), 0.02, stop)
+            signing.follow(own, FileFence(fence_file), keys, 0.02, stop)
 
     thread = threading.Thread(target=follow)
     thread.start()
