@@ -4,7 +4,7 @@ Whoever appends holds the head's row lock from ``lock_head`` to the commit, so i
 in the order of commits: a reader that sees leaf k sees every leaf before it.
 """
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from psycopg import Connection, sql
@@ -57,7 +57,7 @@ def append_under(conn: Connection[Any], head: LockedHead, leaves: Sequence[NewLe
     if not leaves:
         return head.size
     hashes = log_leaf.statement_leaf_hashes((leaf.kind, leaf.digest) for leaf in leaves)
-    grown = tiles.append(head.size, _right_edge(conn, head.size), hashes)
+    grown = tiles.append(head.size, right_edge(conn, head.size), hashes)
     with conn.pipeline():
         _insert_leaves(conn, head.size, leaves)
         _save_tiles(conn, grown)
@@ -111,6 +111,24 @@ def awaited_leaves(
         [list(digests)],
     )
     return {bytes(digest): index for digest, index in rows}
+
+
+def missing_records(conn: Connection[Any]) -> Iterator[tuple[int, int, bytes]]:
+    """(index, kind, digest) of every leaf that still lacks its record, by ascending index.
+
+    In the caller's transaction; reads the whole log.
+    """
+    with conn.cursor(name="missing_records") as cursor:
+        cursor.execute(
+            """
+            SELECT l.index, l.kind, l.digest FROM leaf l
+            WHERE l.segment_id IS NULL
+              AND NOT EXISTS (SELECT FROM statement s WHERE s.index = l.index)
+            ORDER BY l.index
+            """
+        )
+        for index, kind, digest in cursor:
+            yield index, kind, bytes(digest)
 
 
 def attach(conn: Connection[Any], records: Mapping[int, int | None]) -> None:
@@ -226,6 +244,20 @@ def node_reader(conn: Connection[Any], size: int) -> GetNode:
     return tiles.TileReader(get_tile)
 
 
+def right_edge(conn: Connection[Any], size: int) -> dict[int, bytes]:
+    """The partial tiles at the right end of the tree of ``size`` leaves, by level."""
+    places = tiles.partial_tiles(size)
+    rows = conn.execute(
+        """
+        SELECT t.level, t.hashes FROM tile t
+        JOIN unnest(%s::smallint[], %s::bigint[]) AS wanted(level, n)
+          ON t.level = wanted.level AND t.n = wanted.n
+        """,
+        [[level for level, _, _ in places], [n for _, n, _ in places]],
+    )
+    return {level: bytes(hashes) for level, hashes in rows}
+
+
 def tile(conn: Connection[Any], level: int, n: int, width: int) -> bytes | None:
     """``width`` hashes (1 to 256) of a tile, when a published checkpoint covers them."""
     if not _covered(conn, level, n, width):
@@ -271,20 +303,6 @@ def signer_state(conn: Connection[Any]) -> SignerState | None:
     """What the signer last said of itself; None before its first word."""
     row = conn.execute("SELECT state, detail, since FROM signer_state").fetchone()
     return None if row is None else SignerState(SignerPhase(row[0]), row[1], row[2])
-
-
-def _right_edge(conn: Connection[Any], size: int) -> dict[int, bytes]:
-    """The partial tiles at the right end of the tree, by level."""
-    places = tiles.partial_tiles(size)
-    rows = conn.execute(
-        """
-        SELECT t.level, t.hashes FROM tile t
-        JOIN unnest(%s::smallint[], %s::bigint[]) AS wanted(level, n)
-          ON t.level = wanted.level AND t.n = wanted.n
-        """,
-        [[level for level, _, _ in places], [n for _, n, _ in places]],
-    )
-    return {level: bytes(hashes) for level, hashes in rows}
 
 
 def _insert_leaves(conn: Connection[Any], first: int, leaves: Sequence[NewLeaf]) -> None:

@@ -4,20 +4,23 @@ The copy that the missing leaves come from is what a reader of the published log
 whose root every checkpoint was held against.
 """
 
+import io
+import json
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, closing
+from contextlib import ExitStack, closing, redirect_stdout
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import cbor2
 import psycopg
 import pytest
 from psycopg import Connection
 
 import edge_agent.cli
-from exchange.transparency.repository import head, put_back
+import haulproof.__main__
+from exchange.transparency.repository import head
 from ledger.fence import FileFence
+from ledger.tiles import TILE_WIDTH, encode_bundle, entries_path
 from tests.exchange.intake.whole_store import check_store
 from tests.faults.driven import Agent, Drive, judged
 from tests.faults.parts import wait_until
@@ -56,15 +59,27 @@ class Restored:
         wait_until(lambda: "have been signed" in self.stage.signer_stopped_with(), "a refusal")
         assert FileFence(self.stage.directory.fence).read() == self.fence
 
+    def recover(self, *words: str) -> dict[str, Any]:
+        """What the command says, on this exchange's own database."""
+        config = self.stage.folder / "recover.toml"
+        config.write_text(f"database_url = {json.dumps(self.stage.settings.database_url)}\n")
+        place = ["--dir", str(self.stage.directory.root), "--config", str(config)]
+        said = io.StringIO()
+        with redirect_stdout(said):
+            code = haulproof.__main__.main(["log", "recover", *place, "--json", *words])
+        return {"code": code, **json.loads(said.getvalue() or "{}")}
+
     def put_back(self, copy: LogReader) -> None:
         """The leaves that the database lacks, from the copy, until it is what the fence says."""
+        folder = self.stage.folder / "copy"
+        write_copy(folder, copy.entries[: self.size])
+        looked = self.recover("--from", str(folder))
+        assert (looked["code"], looked["state"], looked["put_back"]) == (0, "short", 0)
+        done = self.recover("--from", str(folder), "--apply")
+        assert (done["code"], done["state"], done["tree_size"]) == (0, "whole", self.size)
+        assert done["put_back"] == looked["lacking"] > 0
         with self.connection() as conn:
-            had = head(conn).size
-            assert had < self.size
-            leaves = [cbor2.loads(entry) for entry in copy.entries[had : self.size]]
-            put_back(conn, [(kind, digest) for kind, digest in leaves])
-            whole = head(conn)
-            assert (whole.size, whole.root) == (self.size, copy.notes.roots[self.size])
+            assert head(conn).root == copy.notes.roots[self.size]
 
     def start(self) -> None:
         for role in ("signer", "intake"):
@@ -90,6 +105,11 @@ def test_with_a_copy_of_the_log_everything_comes_back_to_its_own_leaf(restored: 
     restored.send()
     with restored.connection() as conn:
         assert head(conn).awaited > 0
+    named = restored.recover("--missing", str(restored.stage.folder / "missing.jsonl"))
+    trucks = named["missing"].pop("hp-dev")  # whose keys the stage admits without a statement
+    assert sum(named["missing"].values()) == named["awaited"] > 0
+    lines = Path(named["missing_file"]).read_text().splitlines()
+    assert len(lines) == named["awaited"] + trucks
     receiving.fleet.ask_again()
     receiving.until_recovered()
 
@@ -157,6 +177,15 @@ def test_while_the_fence_refuses_nothing_is_acknowledged_and_so_nothing_is_lost(
     receiving.fleet.ask_again()
     receiving.until_recovered()
     receiving.judged()
+
+
+def write_copy(folder: Path, entries: list[bytes]) -> None:
+    """Entry bundles as a mirror keeps them."""
+    for start in range(0, len(entries), TILE_WIDTH):
+        held = entries[start : start + TILE_WIDTH]
+        place = folder / entries_path(start // TILE_WIDTH, len(held))
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.write_bytes(encode_bundle(held))
 
 
 def grown(conn: Connection[Any]) -> int:

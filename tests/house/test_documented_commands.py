@@ -21,6 +21,7 @@ WORDS_OF = {
     "sim": 2,
     "broker": 2,
     "bench": 1,
+    "log": 2,
 }
 TARGETS = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), flags=re.MULTILINE))
 

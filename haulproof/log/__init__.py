@@ -1,0 +1,1 @@
+"""``haulproof log``: the roles around a log that are not an exchange's."""
