@@ -150,7 +150,7 @@ def _complete(directory: Directory, settings: Settings, now: datetime) -> None:
     for folder in (directory.secrets, directory.tls, directory.nats, directory.logs):
         make_private_folder(folder)
     _make_origin(directory, settings.origin)
-    make_log_keys(directory)
+    make_log_keys(directory, settings.token_place)
     _make_secrets(directory)
     _check_secrets(directory)
     renew_certificates(directory, settings, now)

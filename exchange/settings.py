@@ -14,6 +14,7 @@ from pydantic_settings import (
 
 from exchange.broker_address import mqtt_address, nats_address
 from exchange.exits import EnvironmentUnfit, WrongUsage
+from exchange.log_keys import TokenPlace
 from schemas.names import is_name
 
 ENVIRONMENT_PREFIX = "HAULPROOF_"
@@ -68,6 +69,15 @@ class Settings(BaseSettings):
     """The log's origin, only read at the first start; made then when not given."""
     organisation: OrganisationName = "exchange"
     """The exchange's own organisation, which signs what it derives."""
+
+    log_token_module: Path | None = None
+    """A PKCS#11 library: the log's Ed25519 key is in a token; none: in a file of the directory."""
+    log_token: str = ""
+    """The token's label."""
+    log_token_key: str = "haulproof-log"  # noqa: S105 - a label
+    """The key's label; the key is made at the first start when there is none."""
+    log_token_pin_file: Path | None = None
+    """A file of mode 0600 with the token's user PIN."""
 
     database_url: str = Field(default="", repr=False)
     """libpq URL of the runtime role; empty: the embedded PostgreSQL."""
@@ -134,12 +144,26 @@ class Settings(BaseSettings):
         """libpq URL of the role that owns the schema."""
         return self.database_migration_url or self.database_url
 
+    @property
+    def token_place(self) -> TokenPlace | None:
+        """Where the log's Ed25519 key is, when it is in a token."""
+        if self.log_token_module is None or self.log_token_pin_file is None:
+            return None
+        return TokenPlace(
+            self.log_token_module, self.log_token, self.log_token_key, self.log_token_pin_file
+        )
+
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
         if self.nats_url and self.mqtt_url:
             raise ValueError("nats_url and mqtt_url name two brokers: remove one of them")
         if self.database_migration_url and not self.database_url:
             raise ValueError("database_migration_url needs database_url, that of the runtime role")
+        token = (self.log_token_module, self.log_token, self.log_token_pin_file)
+        if any(token) and not all(token):
+            raise ValueError(
+                "log_token_module, log_token and log_token_pin_file go together: set all or none"
+            )
         return self
 
     @property

@@ -121,7 +121,7 @@ def run(settings: Settings) -> int:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
     directory = existing_directory(settings.dir)
-    keys = open_log_keys(directory)
+    keys = open_log_keys(directory, settings.token_place)
     interval_s = settings.checkpoint_interval_ms / 1000
     while not stop.is_set():
         try:
