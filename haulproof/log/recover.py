@@ -21,6 +21,7 @@ from exchange.exits import CommandStopped, EnvironmentUnfit, WrongUsage
 from exchange.private_files import write_private
 from exchange.settings import Settings, load_settings
 from exchange.store.database import connect
+from exchange.store.migration import migrate
 from exchange.transparency import recovery
 from exchange.transparency.model import LogDamaged
 from exchange.transparency.recovery import Standing, State
@@ -180,21 +181,32 @@ def _work(
 
 @contextmanager
 def _database(settings: Settings, directory: Directory, steps: Steps) -> Iterator[Connection[Any]]:
-    """In autocommit mode; the embedded server runs for as long."""
+    """In autocommit mode; the embedded server runs for as long.
+
+    A backup may be older than this version: its tables are brought up to date, as at any start.
+    """
     if settings.database_url:
-        with closing(connect(settings)) as conn:
-            conn.autocommit = True
+        with _connected(settings, settings) as conn:
             yield conn
         return
     server = EmbeddedPostgres(directory)
     steps.step("starting the database")
     server.start()
     try:
-        with closing(connect(completed(settings, directory))) as conn:
-            conn.autocommit = True
+        owner = {"database_migration_url": server.migration_url}
+        here = completed(settings, directory)
+        with _connected(here, here.model_copy(update=owner)) as conn:
             yield conn
     finally:
         server.stop()
+
+
+@contextmanager
+def _connected(settings: Settings, owner: Settings) -> Iterator[Connection[Any]]:
+    migrate(owner)
+    with closing(connect(settings)) as conn:
+        conn.autocommit = True
+        yield conn
 
 
 def _name_missing(conn: Connection[Any], outcome: Outcome, file: Path | None) -> None:

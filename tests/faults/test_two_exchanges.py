@@ -5,11 +5,17 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import psycopg
 import pytest
+from psycopg import conninfo
 
 from exchange.directory import open_directory
+from exchange.embedded.postgres import EmbeddedPostgres
+from exchange.embedded.postgres_cluster import DATABASE
 from exchange.settings import Settings
+from exchange.transparency.fence_row import RowFence
 from ledger.fence import FileFence
+from tests.exchange.fence_table import make_fence_table
 from tests.faults.checker import Verdict
 from tests.faults.injection import Order
 from tests.faults.parts import PartProcess, wait_until
@@ -35,6 +41,19 @@ def roles_of(stage: Stage, root: Path, *roles: str) -> list[PartProcess]:
     """More processes on the stage's servers, with the directory ``root``."""
     words = ["--dir", str(root), "--config", str(stage.config)]
     return [PartProcess(role, words, stage.folder / f"second-{role}.log") for role in roles]
+
+
+def cloned(stage: Stage, to: Path) -> Path:
+    """A copy of the exchange's directory, without what its servers keep there."""
+    to.mkdir(mode=0o700)
+    for path in stage.directory.root.iterdir():
+        if path.name in ("postgres", "nats", "logs"):
+            (to / path.name).mkdir()
+        elif path.is_dir():
+            shutil.copytree(path, to / path.name)
+        elif path.name != "lock":
+            shutil.copy2(path, to)
+    return to
 
 
 def ended(parts: list[PartProcess]) -> None:
@@ -73,18 +92,52 @@ def leader_dies(
     return scene.judged(), recovered_s
 
 
+@pytest.fixture
+def fence_url(tmp_path: Path) -> Iterator[str]:
+    """A server that is nobody's but the fence's."""
+    server = EmbeddedPostgres(open_directory(Settings(dir=tmp_path / "fence-host")))
+    server.start()
+    try:
+        to_database = conninfo.make_conninfo(server.superuser_url, dbname=DATABASE)
+        with psycopg.connect(to_database, autocommit=True) as superuser:
+            make_fence_table(superuser)
+        yield server.url
+    finally:
+        server.stop()
+
+
+def test_two_hosts_that_share_a_fence_take_over_from_each_other(
+    scene: Receiving, tmp_path: Path, fence_url: str
+) -> None:
+    """Each has a directory of its own, with the same secrets and no fence in it."""
+    stage = scene.stage
+    roots = [cloned(stage, tmp_path / name) for name in ("first", "second")]
+    for root in roots:
+        (root / "fence").unlink()
+    stage.configure(database_url=stage.settings.database_url, fence_url=fence_url)
+    stage.parts["signer"].stop()
+    row = RowFence(fence_url, stage.directory.origin or "", apart_from=0)
+    row.compare_and_swap(None, FileFence(stage.directory.fence).read() or b"")
+    signers = [roles_of(stage, root, "signer")[0] for root in roots]
+    try:
+        for turn in range(4):
+            scene.send()
+            scene.until_recovered()
+            signers.pop(0).kill()
+            scene.send()
+            scene.until_recovered()
+            scene.judged()
+            signers += roles_of(stage, roots[turn % 2], "signer")
+    finally:
+        ended(signers)
+        stage.directory.fence.write_bytes(row.read() or b"")
+        row.close()
+
+
 def test_a_clone_with_a_fence_of_its_own_signs_nothing_once_it_is_behind(
     scene: Receiving, tmp_path: Path
 ) -> None:
-    stage, clone = scene.stage, tmp_path / "clone"
-    clone.mkdir(mode=0o700)
-    for path in stage.directory.root.iterdir():
-        if path.name in ("postgres", "nats", "logs"):
-            (clone / path.name).mkdir()
-        elif path.is_dir():
-            shutil.copytree(path, clone / path.name)
-        elif path.name != "lock":
-            shutil.copy2(path, clone)
+    stage, clone = scene.stage, cloned(scene.stage, tmp_path / "clone")
     stage.configure(database_url=stage.settings.database_url)
     scene.send()
     scene.until_recovered()

@@ -4,7 +4,6 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import psycopg
@@ -24,6 +23,7 @@ from ledger.merkle import EMPTY_ROOT, consistency_proof, verify_consistency
 from ledger.note import Ed25519NoteSigner
 from ledger.signing import SigningRefused
 from tests.exchange.conftest import fresh_database
+from tests.exchange.fence_table import make_fence_table
 from tests.exchange.owner import owner_url
 from tests.faults.proxy import Proxy, Upstream
 from tests.ledger.fence_contract import Faulty, FenceContract
@@ -31,8 +31,6 @@ from tests.ledger.fence_contract import Faulty, FenceContract
 ORIGIN = "example.org/log"
 OTHER_SERVER = 0
 """Stands for the server of the exchange's own records; these tests have one server only."""
-
-_EXAMPLE = Path(__file__).parents[3] / "docs" / "examples" / "fence.sql"
 
 _FAIL_ONCE = """
 CREATE SEQUENCE swaps;
@@ -55,8 +53,7 @@ def superuser(postgres_server: EmbeddedPostgres) -> Iterator[Connection[Any]]:
         name = url.partition("@/")[2].partition("?")[0]
         as_superuser = conninfo.make_conninfo(postgres_server.superuser_url, dbname=name)
         with psycopg.connect(as_superuser, autocommit=True) as connection:
-            table = _EXAMPLE.read_text().partition("\\connect haulproof_fence")[2]
-            connection.execute(table.replace("TO haulproof_fence", f"TO {RUNTIME_ROLE}").encode())
+            make_fence_table(connection)
             yield connection
 
 
