@@ -241,7 +241,10 @@ def _progress(steps: Steps, doing: str) -> recovery.Progress:
 def _sentences(outcome: Outcome, *, applied: bool) -> Iterator[str]:
     standing = outcome.standing
     signed_size = standing.signed.size if standing.signed is not None else 0
-    yield f"Log {standing.tree.origin}: {standing.tree.size} leaves, {signed_size} of them signed."
+    yield (
+        f"Log {standing.tree.origin}: {standing.tree.size} leaves in the database, {signed_size} "
+        "were signed."
+    )
     if outcome.fence_set:
         yield "The fence was set to the checkpoint in the file."
     if outcome.put_back:
