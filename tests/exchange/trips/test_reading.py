@@ -10,6 +10,7 @@ import pytest
 
 from ledger.evidence.report import Report
 from ledger.evidence.verify import verify_evidence
+from ledger.note import VKey
 from ledger.policy import Policy, parse_policy
 from schemas.statements.grant import Precision
 from tests.exchange.committed import SAMPLES
@@ -106,6 +107,14 @@ def test_evidence_of_a_trip_verifies_offline(road: Road, form: str) -> None:
     assert report.key_status_size is not None
     assert report.trip is not None
     assert report.trip.content.trip_id.hex() == road.trip_id
+
+
+def test_evidence_of_a_trip_verifies_by_the_logs_second_key_alone(road: Road) -> None:
+    road.world.grant(road.acme, "insurer-x")
+    answer = road.get(f"/v1/trips/{road.trip_id}/evidence", road.insurer, form="trip")
+    second = VKey.parse(road.world.directory.log_ml_dsa_vkey())
+
+    assert verify_evidence(answer.content, Policy(logs=(second,))).verified
 
 
 def test_evidence_of_segments_verifies_offline(road: Road) -> None:
