@@ -4,6 +4,7 @@ import tomllib
 from pathlib import Path
 from typing import Annotated, Any, Self
 
+from psycopg import ProgrammingError, conninfo
 from pydantic import AfterValidator, Field, ValidationError, model_validator
 from pydantic_settings import (
     BaseSettings,
@@ -49,8 +50,18 @@ def _nats_url(url: str) -> str:
     return url
 
 
+def _postgres_url(url: str) -> str:
+    """Judged here: libpq's own words for a wrong URL repeat it, password and all."""
+    try:
+        conninfo.conninfo_to_dict(url)
+    except ProgrammingError:
+        raise ValueError("a URL is like postgresql://user:password@host/database") from None
+    return url
+
+
 Origin = Annotated[str, AfterValidator(_origin)]
 MqttUrl = Annotated[str, AfterValidator(_mqtt_url)]
+PostgresUrl = Annotated[str, AfterValidator(_postgres_url)]
 NatsUrl = Annotated[str, AfterValidator(_nats_url)]
 Port = Annotated[int, Field(ge=0, le=65535)]
 OrganisationName = Annotated[str, AfterValidator(_organisation_name)]
@@ -84,7 +95,7 @@ class Settings(BaseSettings):
     database_migration_url: str = Field(default="", repr=False)
     """libpq URL of the role that owns the schema and grants; empty: ``database_url``'s does."""
 
-    fence_url: str = Field(default="", repr=False)
+    fence_url: PostgresUrl = Field(default="", repr=False)
     """libpq URL of another PostgreSQL that holds the fence; empty: a file in the directory."""
 
     nats_url: NatsUrl = ""

@@ -34,6 +34,10 @@ def test_command_line_beats_environment_beats_file_beats_default(
         ('organisation = "Big Co"', "the setting organisation is wrong"),
         ('origin = "a b"', r"the setting origin is wrong: an origin is like example\.com/log"),
         ("intake_workers = 0", "the setting intake_workers is wrong"),
+        (
+            'fence_url = "postgresl://me:geheim@db/fence"',
+            r"fence_url is wrong: a URL is like [^m]*$",
+        ),
         ("api_port =", "is not TOML"),
     ],
 )
@@ -54,4 +58,12 @@ def test_a_secret_is_in_no_representation_and_no_error(name: str) -> None:
     assert "geheim" not in repr(load_settings(None, **told))
     with pytest.raises(WrongUsage) as refused:
         load_settings(None, **wrong)
+    assert "geheim" not in str(refused.value)
+
+
+def test_the_fences_password_is_in_no_representation_and_no_error() -> None:
+    url = "postgresql://me:geheim@db.example.com/fence"
+    assert "geheim" not in repr(load_settings(None, fence_url=url))
+    with pytest.raises(WrongUsage, match="a URL is like postgresql://") as refused:
+        load_settings(None, fence_url=url.replace("postgresql", "postgresl"))
     assert "geheim" not in str(refused.value)
