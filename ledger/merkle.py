@@ -124,9 +124,20 @@ def verify_inclusion(
 
     Raises ``ProofRefused``.
     """
+    _check_lengths(root)
+    if inclusion_root(leaf_hash, index, size, proof) != root:
+        raise ProofRefused("the proof leads to another root")
+
+
+def inclusion_root(leaf_hash: bytes, index: int, size: int, proof: Sequence[bytes]) -> bytes:
+    """The root to which the proof leads from leaf ``index``; ``ProofRefused`` if to none.
+
+    For readers who know the root by its signature alone. The root says nothing of ``size``: one
+    proof may lead to one root from several.
+    """
     if not 0 <= index < size <= TREE_SIZE_MAX:
         raise ProofRefused("the index is not in the tree")
-    _check_lengths(leaf_hash, root, *proof)
+    _check_lengths(leaf_hash, *proof)
     node, last, reached = index, size - 1, leaf_hash
     for sibling in proof:
         if last == 0:
@@ -140,8 +151,7 @@ def verify_inclusion(
         node, last = node >> 1, last >> 1
     if last:
         raise ProofRefused("the proof ends below the root")
-    if reached != root:
-        raise ProofRefused("the proof leads to another root")
+    return reached
 
 
 def verify_consistency(
@@ -153,29 +163,26 @@ def verify_consistency(
     with a larger ``size2`` is refused here, and callers that start from nothing say so themselves.
     Raises ``ProofRefused``.
     """
-    if not 0 <= size1 <= size2 <= TREE_SIZE_MAX:
-        raise ProofRefused("the older tree is larger than the newer one")
+    _check_sizes(size1, size2)
     if size1 == size2:
         _verify_same(size1, proof, root1, root2)
         return
+    _check_lengths(root2)
+    if consistency_root(size1, size2, proof, root1) != root2:
+        raise ProofRefused("the proof leads to another newer root")
+
+
+def consistency_root(size1: int, size2: int, proof: Sequence[bytes], root1: bytes) -> bytes:
+    """The newer root to which the proof leads from the older tree, the smaller of the two.
+
+    For readers who know the newer root by its signature alone; ``ProofRefused`` if to none.
+    """
+    _check_sizes(size1, size2)
     if size1 == 0:
         raise ProofRefused("nothing can be shown from the empty tree")
-    _verify_prefix(size1, size2, proof, root1, root2)
-
-
-def _verify_same(size: int, proof: Sequence[bytes], root1: bytes, root2: bytes) -> None:
-    if proof:
+    if size1 == size2:
         raise ProofRefused("trees of one size need no proof")
-    if root1 != root2:
-        raise ProofRefused("two roots of one size")
-    if size == 0 and root1 != EMPTY_ROOT:
-        raise ProofRefused("not the root of the empty tree")
-
-
-def _verify_prefix(
-    size1: int, size2: int, proof: Sequence[bytes], root1: bytes, root2: bytes
-) -> None:
-    _check_lengths(root1, root2, *proof)
+    _check_lengths(root1, *proof)
     path = [root1, *proof] if size1 & (size1 - 1) == 0 else list(proof)
     if not path or not proof:
         raise ProofRefused("the proof is empty")
@@ -197,8 +204,21 @@ def _verify_prefix(
         raise ProofRefused("the proof ends below the root")
     if old != root1:
         raise ProofRefused("the proof leads to another older root")
-    if new != root2:
-        raise ProofRefused("the proof leads to another newer root")
+    return new
+
+
+def _check_sizes(size1: int, size2: int) -> None:
+    if not 0 <= size1 <= size2 <= TREE_SIZE_MAX:
+        raise ProofRefused("the older tree is larger than the newer one")
+
+
+def _verify_same(size: int, proof: Sequence[bytes], root1: bytes, root2: bytes) -> None:
+    if proof:
+        raise ProofRefused("trees of one size need no proof")
+    if root1 != root2:
+        raise ProofRefused("two roots of one size")
+    if size == 0 and root1 != EMPTY_ROOT:
+        raise ProofRefused("not the root of the empty tree")
 
 
 def _path(get_node: GetNode, level: int, index: int, size: int) -> list[bytes]:

@@ -7,7 +7,7 @@ claims ``{1: issuer, 2: subject, 3: log origin}`` (RFC 9597) and ``16`` type (RF
 import hashlib
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import cbor2
 
@@ -127,6 +127,25 @@ def sign(
     if len(raw) > STATEMENT_BYTES_MAX:
         raise StatementRefused(Reason.TOO_LARGE, f"more than {STATEMENT_BYTES_MAX} bytes")
     return raw
+
+
+def parts_of(raw: bytes) -> tuple[Any, Any, Any, Any]:
+    """Protected header, unprotected header, payload, signature of any tagged COSE_Sign1.
+
+    Deterministic encoding is all that is asked of them: for readers of messages that are no
+    statements. ``StatementRefused(malformed)`` otherwise.
+    """
+    if raw[:1] != _OPENING[:1]:
+        raise malformed("not a tagged COSE_Sign1")
+    protected, unprotected, payload, signature = cbor.take_list(
+        cbor.decode(raw[1:]), "a COSE_Sign1", 4
+    )
+    return protected, unprotected, payload, signature
+
+
+def of_parts(protected: object, unprotected: object, payload: object, signature: object) -> bytes:
+    """The tagged COSE_Sign1 of these parts, in its deterministic encoding."""
+    return cbor.encode(cbor2.CBORTag(_SIGN1_TAG, [protected, unprotected, payload, signature]))
 
 
 def to_be_signed(protected: bytes, payload: bytes) -> bytes:
