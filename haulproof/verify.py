@@ -4,6 +4,7 @@ The one place where ``ledger.evidence`` and ``exchange.derive`` meet, for ``--re
 only cbor2 and cryptography otherwise.
 """
 
+import argparse
 import importlib
 import json
 import os
@@ -15,15 +16,25 @@ from pathlib import Path
 from typing import Any
 
 from exchange.commands.steps import Steps
+from haulproof.given import (
+    EXIT_ENVIRONMENT,
+    EXIT_NOT_VERIFIED,
+    EXIT_UNREADABLE,
+    EXIT_VERIFIED,
+    CannotVerify,
+    Sort,
+    read_bounded,
+    sort_of,
+)
 from haulproof.parser import Parser
+from haulproof.verify_leaf import About, judge_leaf
 from ledger.evidence.file import EvidenceUnreadable, decode
 from ledger.evidence.limits import FILE_BYTES_MAX
 from ledger.evidence.report import Report
 from ledger.evidence.verify import verify_evidence
-from ledger.policy import POLICY_BYTES_MAX, PolicyRefused, parse_policy
+from ledger.note import NOTE_BYTES_MAX
+from ledger.policy import POLICY_BYTES_MAX, Policy, PolicyRefused, parse_policy
 from schemas.cose import sign1
-
-EXIT_VERIFIED, EXIT_NOT_VERIFIED, EXIT_UNREADABLE, EXIT_ENVIRONMENT = 0, 1, 2, 3
 
 NOT_RECOMPUTABLE = "not-recomputable"
 RECOMPUTED_DIFFERS = "recomputed-differs"
@@ -36,18 +47,13 @@ examples:
   haulproof verify trip.evidence --policy policy.txt
   haulproof verify trip.evidence --policy policy.txt --recompute --independent
   haulproof verify trip.evidence --log-key 'localhost/haulproof-1a2b3c4d+530d903a+Aek...' --json
+  haulproof verify trip.receipt --statement trip.cose --policy policy.txt
+  haulproof verify trip.tlog-proof --statement trip.cose --policy policy.txt
+  haulproof verify mirror/ --policy policy.txt
 
 exit codes: 0 verified, 1 not verified, 2 a file that cannot be read, 3 a missing part.
 Without --policy or --log-key the policy of HAULPROOF_POLICY, of ~/.config/haulproof/policy.txt or
 of /etc/haulproof/policy.txt counts; without any of them nothing is trusted."""
-
-
-class CannotVerify(Exception):
-    """Something stands in the way; the text is one sentence, ``code`` the exit code."""
-
-    def __init__(self, sentence: str, code: int) -> None:
-        super().__init__(sentence)
-        self.code = code
 
 
 @dataclass
@@ -80,24 +86,73 @@ def main(argv: Sequence[str]) -> int:
     """Verify one file and print what was proven."""
     options = _parser().parse_args(argv)
     try:
-        data = _read(Path(options.file), "evidence", FILE_BYTES_MAX)
+        sort, data, tiles = _given(options.file, options.tiles)
         policy = policy_text(options.policy, options.log_key)
         with Steps(_tell) as steps:
-            outcome = judge(
-                data,
-                policy,
-                independent=options.independent,
-                recompute=options.recompute,
-                step=steps.step,
-            )
+            if sort is Sort.EVIDENCE:
+                verdict = _evidence_verdict(options, data, policy, steps.step)
+            else:
+                verdict = _leaf_verdict(options, sort, data, tiles, policy, steps.step)
     except CannotVerify as stopped:
         print(f"haulproof verify: {stopped}", file=sys.stderr)
         return stopped.code
     if options.json:
-        print(json.dumps(outcome.to_json()))
+        print(json.dumps(verdict.answer))
     else:
-        print("\n".join([*outcome.report.sentences(), *outcome.sentences]))
-    return EXIT_VERIFIED if outcome.verified else EXIT_NOT_VERIFIED
+        print("\n".join(verdict.sentences))
+    return EXIT_VERIFIED if verdict.verified else EXIT_NOT_VERIFIED
+
+
+@dataclass(frozen=True, slots=True)
+class _Verdict:
+    """What is printed, whatever was verified."""
+
+    verified: bool
+    answer: dict[str, Any]
+    sentences: list[str]
+
+
+def _given(path: Path, tiles: Path | None) -> tuple[Sort, bytes, Path | None]:
+    """What FILE is, its bytes, and where a checkpoint's tiles are; a folder is a log with both."""
+    if path.is_dir():
+        return Sort.CHECKPOINT, read_bounded(path / "checkpoint", "log's", NOTE_BYTES_MAX), path
+    data = read_bounded(path, "evidence", FILE_BYTES_MAX)
+    beside = path.parent if (path.parent / "tile").is_dir() else None
+    return sort_of(data), data, tiles or beside
+
+
+def _evidence_verdict(
+    options: argparse.Namespace, data: bytes, policy: str, step: Callable[[str], None]
+) -> _Verdict:
+    if options.statement or options.leaf or options.tiles:
+        raise CannotVerify(
+            "an evidence file holds all that it is about: leave --statement, --leaf and --tiles "
+            "out",
+            EXIT_UNREADABLE,
+        )
+    outcome = judge(
+        data, policy, independent=options.independent, recompute=options.recompute, step=step
+    )
+    sentences = [*outcome.report.sentences(), *outcome.sentences]
+    return _Verdict(outcome.verified, outcome.to_json(), sentences)
+
+
+def _leaf_verdict(
+    options: argparse.Namespace,
+    sort: Sort,
+    data: bytes,
+    tiles: Path | None,
+    policy: str,
+    step: Callable[[str], None],
+) -> _Verdict:
+    if options.independent or options.recompute:
+        raise CannotVerify(
+            f"--independent and --recompute are for evidence files, and this is a {sort.value}",
+            EXIT_UNREADABLE,
+        )
+    about = About(options.statement, options.leaf, tiles)
+    report = judge_leaf(sort, data, about, _trusted(policy), step)
+    return _Verdict(report.verified, report.to_json(), report.sentences())
 
 
 def judge(
@@ -112,10 +167,7 @@ def judge(
 
     ``step`` hears what is being done.
     """
-    try:
-        trusted = parse_policy(policy.encode())
-    except PolicyRefused as refused:
-        raise CannotVerify(f"the policy cannot be used: {refused}", EXIT_UNREADABLE) from None
+    trusted = _trusted(policy)
     step("checking proofs and signatures")
     try:
         outcome = Outcome(verify_evidence(data, trusted))
@@ -130,6 +182,13 @@ def judge(
     return outcome
 
 
+def _trusted(policy: str) -> Policy:
+    try:
+        return parse_policy(policy.encode())
+    except PolicyRefused as refused:
+        raise CannotVerify(f"the policy cannot be used: {refused}", EXIT_UNREADABLE) from None
+
+
 def policy_text(policy: Path | None, log_key: str | None) -> str:
     """What the reader trusts, as policy text: the file named, or one installed, and the key named.
 
@@ -137,7 +196,7 @@ def policy_text(policy: Path | None, log_key: str | None) -> str:
     """
     text = _TRUSTS_NOTHING
     if policy is not None:
-        text = _decoded(_read(policy, "policy", POLICY_BYTES_MAX), policy)
+        text = _decoded(read_bounded(policy, "policy", POLICY_BYTES_MAX), policy)
     elif log_key is None:
         text = _installed_policy() or text
     if log_key is not None and ["log", log_key] not in map(str.split, text.splitlines()):
@@ -148,11 +207,11 @@ def policy_text(policy: Path | None, log_key: str | None) -> str:
 def _installed_policy() -> str | None:
     named = os.environ.get(_POLICY_VARIABLE)
     if named:
-        return _decoded(_read(Path(named), "policy", POLICY_BYTES_MAX), Path(named))
+        return _decoded(read_bounded(Path(named), "policy", POLICY_BYTES_MAX), Path(named))
     for folder in _policy_folders():
         place = folder / "haulproof" / "policy.txt"
         if os.path.isfile(place):  # Path.is_file raises where a folder is closed to us
-            return _decoded(_read(place, "policy", POLICY_BYTES_MAX), place)
+            return _decoded(read_bounded(place, "policy", POLICY_BYTES_MAX), place)
     return None
 
 
@@ -218,16 +277,6 @@ def _load(module: str, extra: str) -> Any:
         ) from None
 
 
-def _read(path: Path, what: str, bytes_max: int) -> bytes:
-    """At most a byte more than the largest: whoever parses it refuses that."""
-    try:
-        with path.open("rb") as file:
-            return file.read(bytes_max + 1)
-    except OSError as error:
-        reason = (error.strerror or "unreadable").lower()
-        raise CannotVerify(f"the {what} file {path} cannot be read: {reason}", 2) from None
-
-
 def _decoded(data: bytes, path: Path) -> str:
     try:
         return data.decode()
@@ -238,12 +287,26 @@ def _decoded(data: bytes, path: Path) -> str:
 def _parser() -> Parser:
     parser = Parser(
         "haulproof verify",
-        "Check an evidence file offline, by the log keys and witnesses that you trust.",
+        "Check evidence, proofs and logs offline, by the log keys and witnesses that you trust.",
         _EXAMPLES,
     )
-    parser.add_argument("file", metavar="FILE", help="the evidence file")
+    parser.add_argument(
+        "file",
+        type=Path,
+        metavar="FILE",
+        help="evidence, a receipt, a statement with its receipts, a tlog-proof, a checkpoint, or "
+        "the folder of a log",
+    )
     parser.add_argument("--policy", type=Path, metavar="FILE", help="what you trust (tlog-policy)")
     parser.add_argument("--log-key", metavar="VKEY", help="trust this log key")
+    about = parser.add_mutually_exclusive_group()
+    about.add_argument(
+        "--statement", type=Path, metavar="FILE", help="the statement that a proof is of"
+    )
+    about.add_argument("--leaf", metavar="HASH", help="its leaf hash instead, in hexadecimal")
+    parser.add_argument(
+        "--tiles", type=Path, metavar="DIR", help="where the tiles of a checkpoint are"
+    )
     parser.add_argument(
         "--independent", action="store_true", help="ask the second implementation as well"
     )

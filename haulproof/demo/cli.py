@@ -19,8 +19,9 @@ from haulproof.demo.account import Account
 from haulproof.demo.processes import PartFailed, end_in_order_when_told
 from haulproof.demo.report import MOTION, Result, no_trip_sentence, trip_sentence
 from haulproof.demo.story import INSURER, VEHICLE, Places, Played, Story, await_trips, changed_byte
+from haulproof.given import CannotVerify
 from haulproof.parser import Parser
-from haulproof.verify import CannotVerify, Outcome, judge
+from haulproof.verify import Outcome, judge
 
 EXIT_DONE, EXIT_FAILED, EXIT_USAGE, EXIT_ENVIRONMENT = 0, 1, 2, 3
 

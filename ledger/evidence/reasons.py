@@ -1,4 +1,4 @@
-"""Why a file does not verify: stable codes for programs, details for people."""
+"""Why something does not verify: stable codes for programs, details for people."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -27,6 +27,9 @@ class Code(StrEnum):
     MISSING_STATEMENT = "missing-statement"
     PROVENANCE_MISMATCH = "provenance-mismatch"
     THRESHOLDS_MISMATCH = "thresholds-mismatch"
+    BAD_RECEIPT = "bad-receipt"
+    MISSING_TILE = "missing-tile"
+    WRONG_TILE = "wrong-tile"
 
 
 @dataclass(frozen=True, slots=True)

@@ -46,7 +46,7 @@ def verify_evidence(data: bytes, policy: Policy) -> Report:
     """
     evidence = decode(data)  # 0
     findings = Findings()
-    head, witnesses = _check_checkpoint(evidence.note, policy, findings)  # 1, 2
+    head, witnesses = check_checkpoint(evidence.note, policy, findings)  # 1, 2
     origin = head.origin if head else ""
     read = _read_statements(evidence.statements, origin, findings)  # 3
     if head:
@@ -70,9 +70,13 @@ def verify_evidence(data: bytes, policy: Policy) -> Report:
     )
 
 
-def _check_checkpoint(
+def check_checkpoint(
     note: bytes, policy: Policy, findings: Findings
 ) -> tuple[TreeHead | None, tuple[str, ...]]:
+    """The head that a note claims, and its witnesses by name, both held against the policy.
+
+    No head: the note is none, and nothing more can be said of it.
+    """
     # 1. The checkpoint and its log key.
     try:
         head, signed = unverified_head(note)

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from haulproof import verify
+from haulproof.given import EXIT_NOT_VERIFIED, EXIT_UNREADABLE, EXIT_VERIFIED
 from ledger.evidence import file
 from tests.ledger.evidence.world import drive
 
@@ -26,7 +27,7 @@ def test_a_file_without_end_is_refused_and_not_held_in_memory(
     monkeypatch.setattr(verify, "FILE_BYTES_MAX", limit)
     monkeypatch.setattr(file, "FILE_BYTES_MAX", limit)
 
-    assert verify.main(["/dev/zero", "--policy", policy]) == verify.EXIT_UNREADABLE
+    assert verify.main(["/dev/zero", "--policy", policy]) == EXIT_UNREADABLE
     assert f"the file has more than {limit} bytes" in capsys.readouterr().err
 
 
@@ -35,7 +36,7 @@ def test_a_pipe_is_read_to_its_end(tmp_path: Path, policy: str) -> None:
     with os.fdopen(writing, "wb") as pipe:
         pipe.write(_DRIVE.trip_file())
 
-    assert verify.main([f"/dev/fd/{reading}", "--policy", policy]) == verify.EXIT_VERIFIED
+    assert verify.main([f"/dev/fd/{reading}", "--policy", policy]) == EXIT_VERIFIED
     os.close(reading)
 
 
@@ -53,5 +54,5 @@ def test_a_user_without_a_home_trusts_nothing_unless_told(
     for name in ("HAULPROOF_POLICY", "XDG_CONFIG_HOME"):
         monkeypatch.delenv(name, raising=False)
 
-    assert verify.main([str(evidence)]) == verify.EXIT_NOT_VERIFIED
+    assert verify.main([str(evidence)]) == EXIT_NOT_VERIFIED
     assert "no-trusted-log-key" in capsys.readouterr().out

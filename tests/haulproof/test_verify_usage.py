@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from haulproof import verify
+from haulproof.given import CannotVerify
 
 VECTORS = Path(__file__).parents[1] / "vectors" / "evidence"
 
@@ -55,7 +56,7 @@ def test_a_policy_is_found_where_it_is_installed(
 
     assert "# mine" in verify.policy_text(None, None)
     monkeypatch.setenv("HAULPROOF_POLICY", str(tmp_path / "nowhere.txt"))
-    with pytest.raises(verify.CannotVerify, match="cannot be read"):
+    with pytest.raises(CannotVerify, match="cannot be read"):
         verify.policy_text(None, None)
 
 
