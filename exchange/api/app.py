@@ -15,6 +15,7 @@ from exchange.grants import endpoints as grants
 from exchange.orgs import endpoints as orgs
 from exchange.segments import endpoints as segments
 from exchange.transparency import endpoints as transparency
+from exchange.transparency import proof_endpoints as proofs
 from exchange.trips import endpoints as trips
 
 VERSION = "1"
@@ -61,7 +62,7 @@ def assemble(quota: Quota) -> FastAPI:
             "default": {"description": "A problem (RFC 9457)", "model": problems.ProblemDetails}
         },
     )
-    for part in (orgs, devices, grants, trips, segments, feed, transparency):
+    for part in (orgs, devices, grants, trips, segments, feed, transparency, proofs):
         app.include_router(part.router)
     app.include_router(_health)
     auth.install(app)

@@ -25,7 +25,9 @@ from exchange.errors import ExchangeRefusal
 from exchange.grants.model import GrantNotFound, GrantRefused
 from exchange.orgs.model import OrganisationConflict, OrganisationRefused, WrongRole
 from exchange.segments.refusals import AmbiguousVehicle, NothingThere, RangeTooLarge
+from exchange.transparency.leaf_lookup import LookupBehind
 from exchange.transparency.newest import NothingPublished, NotInLog
+from exchange.transparency.proofs import NoReceipt
 from schemas.errors import StatementRefused
 
 TYPE_PREFIX = "urn:haulproof:problem:"
@@ -61,9 +63,11 @@ REFUSALS: dict[type[ExchangeRefusal], Problem] = {
     GrantRefused: Problem("grant-not-accepted", 422, "The grant is not accepted"),
     AmbiguousVehicle: Problem("ambiguous-vehicle", 422, "More than one carrier has this vehicle"),
     RangeTooLarge: Problem("range-too-large", 422, "Too much for one answer"),
+    NoReceipt: Problem("no-receipt", 422, "A receipt can't say this"),
     CursorRefused: Problem("invalid-request", 422, "The request is not valid"),
     KeyReused: Problem("idempotency-key-reused", 422, "Idempotency-Key used for another request"),
     OverQuota: Problem("over-quota", 429, "Too many requests"),
+    LookupBehind: Problem("busy", 503, "Not ready yet"),
     NothingPublished: Problem("busy", 503, "Not ready yet"),
 }
 

@@ -76,6 +76,10 @@ class Api:
         """The bytes at a path; ``Refused`` or ``EnvironmentUnfit``."""
         return self._send(_Request("GET", path, self._bearer(), params=_given(params))).content
 
+    def get_public(self, path: str, **params: str | None) -> bytes:
+        """The bytes at a path that asks for no token; ``Refused`` or ``EnvironmentUnfit``."""
+        return self._send(_Request("GET", path, {}, params=_given(params))).content
+
     def post(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
         """Post once, however often the network needs; ``Refused`` or ``EnvironmentUnfit``."""
         headers = {**self._bearer(), "Idempotency-Key": secrets.token_hex(16)}

@@ -95,6 +95,23 @@ def segments_in(
     )
 
 
+def segments_about(
+    conn: Connection[Any],
+    readable: Readable,
+    carriers: Sequence[str],
+    vehicle: str,
+    first: int,
+    size: int,
+    limit: int,
+) -> list[SignedRow]:
+    """Readable segments of the vehicle among the leaves [first, size), by ascending index."""
+    wanted = sql.SQL(
+        "s.carrier = ANY(%(carriers)s::text[]) AND s.vehicle = %(vehicle)s AND l.index >= %(first)s"
+    )
+    params = {"carriers": list(carriers), "vehicle": vehicle, "first": first, "size": size}
+    return _read(conn, readable, _SEGMENTS.format(wanted), params, limit)
+
+
 def segments_at(
     conn: Connection[Any], readable: Readable, indices: Sequence[int]
 ) -> list[SignedRow]:
@@ -117,6 +134,14 @@ def gaps_between(
 ) -> list[SignedRow]:
     """Readable gaps among the leaves [first, end), by ascending index."""
     return _gaps(conn, readable, limit, kinds=[Kind.GAP], after=first - 1, below=end)
+
+
+def gaps_about(
+    conn: Connection[Any], readable: Readable, vehicle: str, first: int, size: int, limit: int
+) -> list[SignedRow]:
+    """Readable gaps of the vehicle among the leaves [first, size), by ascending index."""
+    where = {"kinds": [Kind.GAP], "subject": vehicle, "after": first - 1, "below": size}
+    return _gaps(conn, readable, limit, **where)
 
 
 def gaps_at(conn: Connection[Any], readable: Readable, indices: Sequence[int]) -> list[SignedRow]:

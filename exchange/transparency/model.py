@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
+from ledger.leaf import statement_leaf_hash
+
 CHECKPOINT_CHANNEL = "hp_checkpoint"
 """PostgreSQL channel; the payload is the size of the checkpoint that was just published."""
 
@@ -35,6 +37,20 @@ class Published:
     note: bytes
     size: int
     root: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class LeafRow:
+    """A leaf of the log: its place, and what its entry says."""
+
+    index: int
+    kind: int
+    digest: bytes
+
+    @property
+    def hash(self) -> bytes:
+        """Its leaf hash (RFC 9162)."""
+        return statement_leaf_hash(self.kind, self.digest)
 
 
 @dataclass(frozen=True, slots=True)

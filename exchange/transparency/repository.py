@@ -216,6 +216,13 @@ def statements_of(
         return cursor.fetchall()
 
 
+def published_of(conn: Connection[Any], size: int) -> Published | None:
+    """The published checkpoint of this size, if there is one."""
+    with conn.cursor(row_factory=class_row(Published)) as cursor:
+        cursor.execute("SELECT note, size, root FROM checkpoint WHERE size = %s", [size])
+        return cursor.fetchone()
+
+
 def published(conn: Connection[Any]) -> Published | None:
     """The newest published checkpoint; None before the signer's first."""
     with conn.cursor(row_factory=class_row(Published)) as cursor:
@@ -230,6 +237,20 @@ def publish(conn: Connection[Any], checkpoint: Published) -> None:
         [checkpoint.size, checkpoint.root, checkpoint.note],
     )
     conn.execute("SELECT pg_notify(%s, %s)", [CHECKPOINT_CHANNEL, str(checkpoint.size)])
+
+
+def save_receipt_signature(conn: Connection[Any], size: int, signature: bytes) -> None:
+    """Keep the log's signature for the receipts of a published checkpoint; the first one stays."""
+    conn.execute(
+        "INSERT INTO receipt_signature (size, signature) VALUES (%s, %s) ON CONFLICT DO NOTHING",
+        [size, signature],
+    )
+
+
+def receipt_signature(conn: Connection[Any], size: int) -> bytes | None:
+    """The log's signature for the receipts of the checkpoint of this size, if it was made."""
+    row = conn.execute("SELECT signature FROM receipt_signature WHERE size = %s", [size]).fetchone()
+    return None if row is None else bytes(row[0])
 
 
 def node_reader(conn: Connection[Any], size: int) -> GetNode:

@@ -8,6 +8,8 @@ Order, always (DESIGN section 4), and what a crash leaves after each step:
 4. compare-and-swap the fence:        a note that only the fence has: step 3 of the next turn
 5. history and publish, one transaction, which tells who listens:   a published checkpoint
 
+The signature of a checkpoint's receipts is made in step 3 or 5, when the fence holds it.
+
 The log's second key, ML-DSA-44, signs in step 5, so it never signs what is not in the fence. Its
 line goes into the note that readers pick up; fence, history and receipts have Ed25519's alone
 (ADR 0125).
@@ -39,6 +41,7 @@ from ledger.checkpoint import TreeHead, dual_sign, unverified_head
 from ledger.fence import Fence, FenceMoved, FenceUncertain, FileFence
 from ledger.merkle import consistency_proof
 from ledger.note import NoteRefused, NoteSigner
+from ledger.receipt import sign_root
 from ledger.signing import SigningRefused, prove_and_sign
 
 _LOOKS_PER_INTERVAL = 5
@@ -92,8 +95,9 @@ class LogSigner:
             )
         if fenced is not None and (newest is None or newest.size < fenced.size):
             newest = self._publish(fenced)
-        if note == note_in_fence:
-            return self._show(newest)
+        if fenced is not None and note == note_in_fence:
+            self._sign_receipts(fenced)  # an older version has published it without
+            return self._show(fenced)
         self._fence.compare_and_swap(note_in_fence, note)
         return self._publish(Published(note, head.size, head.root))
 
@@ -103,8 +107,14 @@ class LogSigner:
     def _publish(self, checkpoint: Published) -> Published:
         with self._conn.transaction():
             repository.publish(self._conn, checkpoint)
+            self._sign_receipts(checkpoint)
             self._show(checkpoint)
         return checkpoint
+
+    def _sign_receipts(self, fenced: Published) -> None:
+        head = TreeHead(self._key.vkey.name, fenced.size, fenced.root)
+        signature = sign_root(head, self._key)
+        repository.save_receipt_signature(self._conn, head.size, signature)
 
     def _show(self, checkpoint: Published | None) -> Published | None:
         """Let readers have the checkpoint by both keys."""

@@ -68,6 +68,7 @@ _BETWEEN = sql.SQL(
     """
     SELECT t.index, t.trip_id, t.carrier, t.vehicle, t.start_ms, t.end_ms FROM trip t
     WHERE t.index >= %(first)s AND t.index < %(end)s
+      AND (%(vehicle)s::text IS NULL OR t.vehicle = %(vehicle)s)
     """
 )
 
@@ -137,13 +138,18 @@ def place_of(conn: Connection[Any], trip_id: bytes, size: int) -> TripPlace | No
 
 
 def trips_between(
-    conn: Connection[Any], readable: Readable, first: int, end: int, limit: int
+    conn: Connection[Any],
+    readable: Readable,
+    first: int,
+    end: int,
+    limit: int,
+    vehicle: str | None = None,
 ) -> list[TripRevision]:
-    """Readable revisions among the leaves [first, end), by ascending index."""
+    """Readable revisions, of one vehicle or all, among the leaves [first, end), by index."""
+    params = {"first": first, "end": end, "limit": limit, "vehicle": vehicle}
     with conn.cursor(row_factory=class_row(TripRevision)) as cursor:
         cursor.execute(
-            _REVISIONS.format(readable=readable.of(_BETWEEN)),
-            {**readable.params, "first": first, "end": end, "limit": limit},
+            _REVISIONS.format(readable=readable.of(_BETWEEN)), {**readable.params, **params}
         )
         return cursor.fetchall()
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 EXIT_DONE, EXIT_USAGE, EXIT_ENVIRONMENT = 0, 2, 3
 
 WORDS: dict[str, tuple[str, str, str]] = {
+    "proof": ("haulproof.log.proof", "exchange", "ask a log for a leaf, with its proof"),
     "recover": ("haulproof.log.recover", "exchange", "make a log whole again after a restore"),
 }
 """Word to the module whose ``main(argv) -> int`` serves it, the extra that it needs, a summary."""

@@ -25,6 +25,9 @@ PUBLIC = {
     "GET /log/checkpoint.latest",
     "GET /log/tile/{path}",
     "GET /v1/log",
+    "GET /v1/log/consistency",
+    "GET /v1/log/leaves/{leaf_hash}",
+    "GET /v1/log/records/{digest}",
     "POST /oauth/token",
 }
 
@@ -35,6 +38,7 @@ def request(settled: Settled, name: str) -> dict[str, Any]:
     ids = {"/v1/trips": settled.trip_id, "/v1/grants": settled.grant_id}
     values = {
         "vehicle": "v-1",
+        "subject": "v-1",
         "from": "2023-11-14T22:00:00Z",
         "to": "2023-11-14T23:00:00Z",
         "form": "full",

@@ -24,6 +24,7 @@ from ledger.cosignature import MLDSA44Cosigner, verify_cosignature
 from ledger.fence import FenceMoved, FenceUncertain, FileFence
 from ledger.merkle import EMPTY_ROOT, consistency_proof, verify_consistency
 from ledger.note import Ed25519NoteSigner
+from ledger.receipt import sign_root
 from ledger.signing import FenceLost, ForkedLog, LogBehindFence, SigningRefused
 
 ORIGIN = "example.org/log"
@@ -229,6 +230,53 @@ def test_what_the_fence_refuses_is_not_signed_by_the_second_key_either(
         signer.turn()
 
     assert conn.execute("SELECT note FROM newest_note").fetchall() == [(before,)]
+
+
+def receipt_signatures(conn: Connection[Any]) -> dict[int, bytes]:
+    rows = conn.execute("SELECT size, signature FROM receipt_signature ORDER BY size")
+    return {size: bytes(signature) for size, signature in rows}
+
+
+def test_receipts_are_signed_for_each_checkpoint_and_for_no_other_root(
+    conn: Connection[Any], key: Ed25519NoteSigner, fence_file: Path
+) -> None:
+    signer = LogSigner(conn, FileFence(fence_file), key)
+    signer.turn()
+    for count in (4, 300):
+        grow(conn, count)
+        signer.turn()
+
+    notes = {
+        size: open_checkpoint(bytes(note), key.vkey).head
+        for size, note in conn.execute("SELECT size, note FROM checkpoint")
+    }
+    assert receipt_signatures(conn) == {
+        size: sign_root(head, key) for size, head in sorted(notes.items())
+    }
+
+
+@pytest.mark.parametrize("swapped", [False, True], ids=["failed", "answer lost"])
+def test_no_receipt_is_signed_before_the_fence_holds_the_checkpoint(
+    conn: Connection[Any], key: Ed25519NoteSigner, fence_file: Path, swapped: bool
+) -> None:
+    asked: list[bytes] = []
+
+    class Watched(Ed25519NoteSigner):
+        def sign(self, text: bytes) -> bytes:
+            asked.append(text)
+            return super().sign(text)
+
+    private = Ed25519PrivateKey.generate()
+    watched = Watched(ORIGIN, private)
+    grow(conn, 5)
+    with pytest.raises(FenceUncertain):
+        LogSigner(conn, FailingFence(fence_file, swapped=swapped), watched).turn()
+
+    assert len(asked) == 1
+    assert asked[0].startswith(ORIGIN.encode())
+    assert receipt_signatures(conn) == {}
+    LogSigner(conn, FileFence(fence_file), watched).turn()
+    assert list(receipt_signatures(conn)) == [5]
 
 
 def truncate(owner: Connection[Any]) -> None:

@@ -1,0 +1,93 @@
+"""``haulproof log proof`` asks an exchange; ``haulproof verify`` checks what it wrote."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from haulproof import verify
+from haulproof.log import cli
+from tests.exchange.api.conftest import Settled
+
+
+def trip_of(settled: Settled) -> bytes:
+    with settled.world.exchange.connection() as conn:
+        row = conn.execute("SELECT raw FROM statement WHERE kind = 3").fetchone()
+    assert row is not None
+    return bytes(row[0])
+
+
+@pytest.fixture
+def place(settled: Settled, tmp_path: Path) -> Path:
+    """A folder with the trip's statement, the policy and the insurer's credentials."""
+    (tmp_path / "trip.cose").write_bytes(trip_of(settled))
+    (tmp_path / "policy.txt").write_text(f"log {settled.world.exchange.log_vkey}\nquorum none\n")
+    credentials = {
+        "api": str(settled.world.http.base_url),
+        "client_id": settled.insurer.client_id,
+        "client_secret": settled.insurer.client_secret,
+    }
+    (tmp_path / "insurer.json").write_text(json.dumps(credentials))
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("form", "about"), [("tlog-proof", True), ("receipt", True), ("transparent", False)]
+)
+def test_what_it_writes_is_verified_offline(
+    settled: Settled,
+    place: Path,
+    form: str,
+    about: bool,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    api, out, trip = str(settled.world.http.base_url), place / "proof", str(place / "trip.cose")
+    asked = ["--statement", trip, "--api", api, "--form", form, "--out", str(out), "--json"]
+
+    assert cli.main(["proof", *asked]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert told == {"proof_file": str(out), "bytes": out.stat().st_size}
+    words = [str(out), "--policy", str(place / "policy.txt")]
+    assert verify.main([*words, "--statement", trip] if about else words) == 0
+    assert "Verified: leaf" in capsys.readouterr().out
+
+
+def test_by_subject_it_prints_what_the_grant_opens(
+    place: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    credentials = ["--credentials", str(place / "insurer.json")]
+
+    assert cli.main(["proof", "--subject", "v-1", *credentials, "--limit", "1"]) == 0
+    page = json.loads(capsys.readouterr().out)
+    assert len(page["items"]) == 1
+    assert cli.main(["proof", "--subject", "v-9", *credentials]) == 1
+    assert "No grant opens vehicle v-9" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "hint"),
+    [
+        (["--record", "00" * 32], 1, "not-found"),
+        (["--leaf", "00" * 32], 1, "not-found"),
+        (["--record", "12"], 2, "64 hexadecimal digits"),
+        (["--record", "00" * 32, "--form", "receipt"], 2, "--out FILE"),
+        (["--record", "00" * 32, "--form", "transparent", "--out", "x"], 2, "--statement FILE"),
+        (["--subject", "v-1", "--form", "receipt"], 2, "come as json"),
+        (["--record", "00" * 32, "--limit", "3"], 2, "are for --subject"),
+        (["--statement", "nowhere"], 2, "there is no statement nowhere"),
+    ],
+)
+def test_what_cannot_be_answered_is_one_sentence(
+    settled: Settled, words: list[str], code: int, hint: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.main(["proof", *words, "--api", str(settled.world.http.base_url)]) == code
+
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert hint in err
+    assert err.count("\n") == 1
+
+
+def test_an_unknown_word_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["prove"]) == 2
+    assert "see haulproof log --help" in capsys.readouterr().err
