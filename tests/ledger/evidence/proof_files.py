@@ -5,7 +5,7 @@ from hashlib import sha256
 from ledger import receipt, tlog_proof, transparent
 from ledger.checkpoint import TreeHead, unverified_head
 from ledger.leaf import leaf_entry, statement_leaf_hash
-from ledger.merkle import consistency_proof, inclusion_proof
+from ledger.merkle import consistency_proof, inclusion_proof, root_from_leaf_hashes
 from ledger.tiles import encode_bundle, entries_path, tile_path
 from tests.ledger.evidence.world import World
 
@@ -52,3 +52,7 @@ def log_files(world: World) -> dict[str, bytes]:
         entries_path(0, size): encode_bundle(entries),
         tile_path(0, 0, size): hashes,
     }
+
+
+def older_root_of(world: World, size: int) -> bytes:
+    return root_from_leaf_hashes([leaf_hash_of(world, index) for index in range(size)])
