@@ -13,7 +13,7 @@ from exchange.transparency.model import LeafRow
 from ledger.leaf import statement_leaf_hash
 
 LEAVES_PER_ASK = 200_000
-"""Bounds what one request enters: about a second."""
+"""Bounds what one request enters, to a few seconds (ADR 0136)."""
 
 _PREFIX_BYTES = 8
 

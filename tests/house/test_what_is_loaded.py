@@ -52,6 +52,10 @@ def test_reader_needs_cbor2_and_cryptography_only(room: str) -> None:
     assert loaded_by(*modules) & NOT_FOR_A_READER == set()
 
 
+def test_verify_needs_cbor2_and_cryptography_only() -> None:
+    assert loaded_by("haulproof.verify") & NOT_FOR_A_READER == set()
+
+
 def test_second_implementation_loads_nothing_of_ours() -> None:
     modules = [name for name in modules_of("ledger") if "independent" in name]
 
