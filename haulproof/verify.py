@@ -49,6 +49,7 @@ examples:
   haulproof verify trip.evidence --log-key 'localhost/haulproof-1a2b3c4d+530d903a+Aek...' --json
   haulproof verify trip.receipt --statement trip.cose --policy policy.txt
   haulproof verify trip.tlog-proof --statement trip.cose --policy policy.txt
+  haulproof verify grown.receipt --older checkpoint.old --policy policy.txt
   haulproof verify mirror/ --policy policy.txt
 
 exit codes: 0 verified, 1 not verified, 2 a file that cannot be read, 3 a missing part.
@@ -114,20 +115,20 @@ class _Verdict:
 
 def _given(path: Path, tiles: Path | None) -> tuple[Sort, bytes, Path | None]:
     """What FILE is, its bytes, and where a checkpoint's tiles are; a folder is a log with both."""
-    if path.is_dir():
+    if os.path.isdir(path):  # Path.is_dir raises where a folder is closed to us
         return Sort.CHECKPOINT, read_bounded(path / "checkpoint", "log's", NOTE_BYTES_MAX), path
     data = read_bounded(path, "evidence", FILE_BYTES_MAX)
-    beside = path.parent if (path.parent / "tile").is_dir() else None
+    beside = path.parent if os.path.isdir(path.parent / "tile") else None
     return sort_of(data), data, tiles or beside
 
 
 def _evidence_verdict(
     options: argparse.Namespace, data: bytes, policy: str, step: Callable[[str], None]
 ) -> _Verdict:
-    if options.statement or options.leaf or options.tiles:
+    if options.statement or options.leaf or options.older or options.tiles:
         raise CannotVerify(
-            "an evidence file holds all that it is about: leave --statement, --leaf and --tiles "
-            "out",
+            "an evidence file holds all that it is about: leave --statement, --leaf, --older and "
+            "--tiles out",
             EXIT_UNREADABLE,
         )
     outcome = judge(
@@ -150,7 +151,7 @@ def _leaf_verdict(
             f"--independent and --recompute are for evidence files, and this is a {sort.value}",
             EXIT_UNREADABLE,
         )
-    about = About(options.statement, options.leaf, tiles)
+    about = About(options.statement, options.leaf, options.older, tiles)
     report = judge_leaf(sort, data, about, _trusted(policy), step)
     return _Verdict(report.verified, report.to_json(), report.sentences())
 
@@ -304,6 +305,9 @@ def _parser() -> Parser:
         "--statement", type=Path, metavar="FILE", help="the statement that a proof is of"
     )
     about.add_argument("--leaf", metavar="HASH", help="its leaf hash instead, in hexadecimal")
+    parser.add_argument(
+        "--older", type=Path, metavar="FILE", help="the checkpoint that a log has grown from"
+    )
     parser.add_argument(
         "--tiles", type=Path, metavar="DIR", help="where the tiles of a checkpoint are"
     )

@@ -1,5 +1,6 @@
 """``haulproof verify`` without an evidence file: receipts, tlog-proofs, a log with its tiles."""
 
+import os
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -12,13 +13,14 @@ from ledger.checkpoint import unverified_head
 from ledger.evidence.leaf_proofs import (
     Leaf,
     leaf_of,
+    verify_grown,
     verify_receipts,
     verify_tiles,
     verify_tlog_proof,
 )
 from ledger.evidence.leaf_report import LeafReport
 from ledger.merkle import ProofRefused
-from ledger.note import NoteRefused
+from ledger.note import NOTE_BYTES_MAX, NoteRefused
 from ledger.policy import Policy
 from ledger.recheck import BUNDLE_BYTES_MAX, ReadFile
 from schemas.errors import StatementRefused
@@ -30,11 +32,14 @@ _TOLD_PERCENT = 5
 
 @dataclass(frozen=True, slots=True)
 class About:
-    """What the reader gives beside the file: a statement or a leaf hash, and where tiles are."""
+    """What the reader gives beside the file."""
 
     statement: Path | None = None
     leaf: str | None = None
+    older: Path | None = None
+    """An older checkpoint."""
     tiles: Path | None = None
+    """The folder where a checkpoint's tiles are."""
 
 
 def judge_leaf(
@@ -49,7 +54,7 @@ def judge_leaf(
     step("checking proofs and signatures")
     try:
         if sort is Sort.RECEIPT:
-            return verify_receipts([_inclusion(data)], _needed(leaf, sort), policy)
+            return _judge_receipt(data, leaf, about.older, policy)
         if sort is Sort.TRANSPARENT:
             return _judge_transparent(data, leaf, policy)
         if sort is Sort.TLOG_PROOF:
@@ -68,12 +73,43 @@ def judge_leaf(
     )
 
 
+def _judge_receipt(
+    data: bytes, leaf: Leaf | None, older: Path | None, policy: Policy
+) -> LeafReport:
+    read = cose_receipt.parse(data)
+    if isinstance(read.proof, cose_receipt.Inclusion):
+        return verify_receipts([read], _needed(leaf, Sort.RECEIPT), policy)
+    if older is None or leaf is not None:
+        raise CannotVerify(
+            "this receipt shows that the log grew, and nothing of a leaf: give the older "
+            "checkpoint with --older FILE, and no leaf",
+            EXIT_UNREADABLE,
+        )
+    return verify_grown(read, read_bounded(older, "checkpoint", NOTE_BYTES_MAX), policy)
+
+
 def _judge_transparent(data: bytes, leaf: Leaf | None, policy: Policy) -> LeafReport:
     if leaf is not None:
-        raise CannotVerify("this file holds its statement: leave --statement and --leaf out", 2)
+        raise CannotVerify(
+            "this file holds its statement: leave --statement and --leaf out", EXIT_UNREADABLE
+        )
     held = transparent.detach(data)
-    receipts = [_inclusion(raw) for raw in held.receipts]
+    receipts = [read for raw in held.receipts if (read := _readable(raw)) is not None]
+    if not receipts:
+        raise CannotVerify(
+            "none of the receipts in this statement is of a log with RFC 9162 trees",
+            EXIT_UNREADABLE,
+        )
     return verify_receipts(receipts, leaf_of(held.statement), policy, "transparent")
+
+
+def _readable(raw: bytes) -> cose_receipt.Receipt | None:
+    """A receipt of a leaf; None for one of another sort, which another log may have given."""
+    try:
+        read = cose_receipt.parse(raw)
+    except StatementRefused:
+        return None
+    return read if isinstance(read.proof, cose_receipt.Inclusion) else None
 
 
 def _judge_tiles(
@@ -105,21 +141,10 @@ def _judge_tiles(
 def _files_of(folder: Path) -> ReadFile:
     def read(path: str) -> bytes | None:
         place = folder / path
-        if not place.is_file():
+        if not os.path.isfile(place):  # Path.is_file raises where a folder is closed to us
             return None
         return read_bounded(place, "log's", BUNDLE_BYTES_MAX)
 
-    return read
-
-
-def _inclusion(data: bytes) -> cose_receipt.Receipt:
-    read = cose_receipt.parse(data)
-    if not isinstance(read.proof, cose_receipt.Inclusion):
-        raise CannotVerify(
-            "this receipt shows that one tree extends another, and nothing of a leaf: ask the log "
-            "for the receipt of a leaf",
-            EXIT_UNREADABLE,
-        )
     return read
 
 

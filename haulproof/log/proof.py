@@ -14,6 +14,8 @@ from exchange.exits import CommandStopped, WrongUsage
 from exchange.private_files import write_private
 from haulproof.parser import Parser
 from ledger import transparent
+from ledger.checkpoint import unverified_head
+from ledger.note import NoteRefused
 from schemas.cose.sign1 import Statement, parse
 from schemas.errors import StatementRefused
 
@@ -27,9 +29,11 @@ examples:
   haulproof log proof --statement trip.cose --api http://127.0.0.1:8080 --form transparent \\
       --out trip.scitt
   haulproof log proof --record 5d0c... --api http://127.0.0.1:8080 --form json
+  haulproof log proof --older checkpoint.old --api http://127.0.0.1:8080 --out grown.receipt
   haulproof log proof --subject v-1 --credentials insurer.json --form json
 
-Anyone may ask by statement, digest or leaf hash; by subject a grant has to open it.
+Anyone may ask by statement, digest, leaf hash or older checkpoint; by subject a grant has to
+open it.
 haulproof verify checks the file that --out wrote, offline."""
 
 
@@ -63,6 +67,8 @@ def _ask(api: Api, options: argparse.Namespace, statement: Statement | None, for
         return api.get_bytes(
             "/v1/log/records", subject=options.subject, cursor=options.cursor, limit=options.limit
         )
+    if options.older is not None:
+        return api.get_public("/v1/log/consistency", older=_size(options.older), form=form)
     asked = "receipt" if form == "transparent" else form
     if options.leaf is not None:
         return api.get_public(f"/v1/log/leaves/{_digest(options.leaf, '--leaf')}", form=asked)
@@ -74,7 +80,10 @@ def _ask(api: Api, options: argparse.Namespace, statement: Statement | None, for
 
 
 def _checked_form(options: argparse.Namespace) -> str:
-    form: str = options.form or ("json" if options.subject else "tlog-proof")
+    usual = "receipt" if options.older else "json" if options.subject else "tlog-proof"
+    form: str = options.form or usual
+    if options.older is not None and form not in ("json", "receipt"):
+        raise WrongUsage("that a log grew is said as receipt or json: leave --form out")
     if options.subject is not None and form != "json":
         raise WrongUsage("records of a subject come as json: leave --form out")
     if form == "transparent" and options.statement is None:
@@ -103,6 +112,14 @@ def _statement(path: Path) -> Statement:
         raise WrongUsage(f"{path} holds no statement: {refused.detail}") from None
 
 
+def _size(path: Path) -> str:
+    """Leaves that a checkpoint claims; the exchange is asked with that, and verify looks closer."""
+    try:
+        return str(unverified_head(read_bytes(path, "checkpoint"))[0].size)
+    except NoteRefused as refused:
+        raise WrongUsage(f"{path} holds no checkpoint: {refused}") from None
+
+
 def _digest(text: str, option: str) -> str:
     if _DIGEST.fullmatch(text) is None:
         raise WrongUsage(f"{option} takes 64 hexadecimal digits in lower case")
@@ -119,6 +136,7 @@ def _parser() -> Parser:
     asked.add_argument("--statement", type=Path, metavar="FILE", help="a signed statement")
     asked.add_argument("--record", metavar="DIGEST", help="the SHA-256 of one")
     asked.add_argument("--leaf", metavar="HASH", help="a leaf hash (RFC 9162)")
+    asked.add_argument("--older", type=Path, metavar="FILE", help="a checkpoint that you kept")
     asked.add_argument("--subject", metavar="NAME", help="a vehicle, device or organisation")
     parser.add_argument(
         "--form",

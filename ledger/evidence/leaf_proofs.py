@@ -1,4 +1,4 @@
-"""One leaf proven by a receipt or a tlog-proof, or a whole log by its tiles, by a reader's policy.
+"""One leaf by a receipt or a tlog-proof, a log by its tiles or its growth: by a reader's policy.
 
 What these prove is less than an evidence file does: that the log holds a leaf. Whose key signed the
 statement behind it is not among them.
@@ -14,8 +14,9 @@ from ledger.evidence.reasons import Code, Findings
 from ledger.evidence.verify import check_checkpoint
 from ledger.leaf import statement_leaf_hash
 from ledger.merkle import ProofRefused, verify_inclusion
+from ledger.note import VKey
 from ledger.policy import Policy
-from ledger.receipt import Claims, Inclusion, Receipt
+from ledger.receipt import Claims, Consistency, Inclusion, Receipt
 from ledger.recheck import LogFileMissing, LogFileWrong, ReadFile, SawLeaves, recheck
 from ledger.tlog_proof import TlogProof
 from schemas.cose import sign1
@@ -47,6 +48,39 @@ def verify_receipts(
     """
     reports = [_verify_receipt(receipt, leaf, policy, kind) for receipt in receipts]
     return next((report for report in reports if report.verified), reports[0])
+
+
+def verify_grown(receipt: Receipt, older: bytes, policy: Policy) -> LeafReport:
+    """Judge a consistency receipt, from the tree of an older checkpoint (a signed note) on."""
+    findings = Findings()
+    begun, _ = check_checkpoint(older, policy, findings)
+    _check_quorum(policy, findings)
+    head = None
+    claims = _claims(receipt, findings)
+    if begun is not None and claims is not None:
+        if begun.origin != claims.origin:
+            findings.add(Code.WRONG_ORIGIN, f"the older checkpoint is of the log {begun.origin!r}")
+        if not isinstance(receipt.proof, Consistency) or receipt.proof.older != begun.size:
+            findings.add(
+                Code.BAD_RECEIPT,
+                f"the receipt does not begin with the {begun.size} leaves of the older checkpoint",
+            )
+        root = begun.root
+        head = _signed_head(
+            claims,
+            policy,
+            lambda key: cose_receipt.verify_consistency_receipt(receipt, key, root),
+            findings,
+        )
+    return LeafReport(
+        kind="consistency",
+        place=None,
+        log_size=head.size if head else 0,
+        log_origin=head.origin if head else "",
+        witnesses=(),
+        findings=findings.all(),
+        older=begun.size if begun else None,
+    )
 
 
 def verify_tlog_proof(proof: TlogProof, leaf: Leaf, policy: Policy) -> LeafReport:
@@ -105,26 +139,44 @@ def _recheck(read: ReadFile, head: TreeHead, saw: SawLeaves, findings: Findings)
 def _verify_receipt(receipt: Receipt, leaf: Leaf, policy: Policy, kind: str) -> LeafReport:
     findings = Findings()
     head = None
-    try:
-        claims = cose_receipt.claims_of(receipt)
-    except StatementRefused as refused:
-        findings.add(Code.BAD_RECEIPT, f"no receipt of a log of Haulproof: {refused.detail}")
-    else:
-        head = _check_signature(receipt, claims, leaf, policy, findings)
-        _check_origin(leaf, claims.origin, findings)
-    if not policy.quorum_met(()):
-        findings.add(
-            Code.QUORUM_NOT_MET,
-            "a receipt carries no cosignatures, and your policy asks for those of "
-            f"{policy.quorum!r}: ask for the tlog-proof instead",
+    claims = _claims(receipt, findings)
+    if claims is not None:
+        head = _signed_head(
+            claims,
+            policy,
+            lambda key: cose_receipt.verify_inclusion_receipt(receipt, key, leaf.hash),
+            findings,
         )
+        _check_origin(leaf, claims.origin, findings)
+    _check_quorum(policy, findings)
     index = receipt.proof.index if isinstance(receipt.proof, Inclusion) else None
     return _report(kind, leaf, head, index, findings, ())
 
 
-def _check_signature(
-    receipt: Receipt, claims: Claims, leaf: Leaf, policy: Policy, findings: Findings
+def _check_quorum(policy: Policy, findings: Findings) -> None:
+    if not policy.quorum_met(()):
+        findings.add(
+            Code.QUORUM_NOT_MET,
+            "a receipt carries no cosignatures, and your policy asks for those of "
+            f"{policy.quorum!r}: take the log's checkpoint instead, in a tlog-proof for a leaf",
+        )
+
+
+def _claims(receipt: Receipt, findings: Findings) -> Claims | None:
+    try:
+        return cose_receipt.claims_of(receipt)
+    except StatementRefused as refused:
+        findings.add(Code.BAD_RECEIPT, f"no receipt of a log of Haulproof: {refused.detail}")
+        return None
+
+
+def _signed_head(
+    claims: Claims,
+    policy: Policy,
+    verify: Callable[[VKey], TreeHead],
+    findings: Findings,
 ) -> TreeHead | None:
+    """The tree that a trusted log key has signed; None, and a finding, when none has."""
     named = f"{claims.origin} with the key {claims.kid.hex()}"
     if not policy.logs:
         findings.add(
@@ -138,12 +190,10 @@ def _check_signature(
         )
         return None
     try:
-        return cose_receipt.verify_inclusion_receipt(receipt, trusted[0], leaf.hash)
+        return verify(trusted[0])
     except (ProofRefused, StatementRefused) as refused:
         detail = refused.detail if isinstance(refused, StatementRefused) else str(refused)
-        findings.add(
-            Code.BAD_RECEIPT, f"the log did not sign this leaf into the receipt's tree: {detail}"
-        )
+        findings.add(Code.BAD_RECEIPT, f"the log did not sign what the receipt leads to: {detail}")
         return None
 
 

@@ -20,13 +20,15 @@ class LeafReport:
     """What was found. ``files`` counts the log's files that were read, when it was read whole."""
 
     kind: str
-    """receipt, transparent, tlog-proof or tiles."""
+    """receipt, transparent, tlog-proof, consistency or tiles."""
     place: Place | None
     log_size: int
     log_origin: str
     witnesses: tuple[str, ...]
     findings: tuple[Finding, ...]
     files: int = 0
+    older: int | None = None
+    """Leaves of the older tree, of a consistency receipt."""
 
     @property
     def verified(self) -> bool:
@@ -52,6 +54,7 @@ class LeafReport:
             "leaf": self.place.leaf_hash.hex() if self.place else None,
             "index": self.place.index if self.place else None,
             "digest": None if statement is None else statement.digest.hex(),
+            "older": self.older,
         }
 
     def sentences(self) -> list[str]:
@@ -69,6 +72,12 @@ class LeafReport:
                 f"and their tiles ({self.files} files) lead to the root of a checkpoint of a log "
                 "key that you trust."
             )
+        if self.kind == "consistency":
+            lines.append(
+                f"Verified: the log {self.log_origin} of {self.log_size} leaves begins with the "
+                f"{self.older} leaves of your older checkpoint; a log key that you trust has "
+                "signed both."
+            )
         if self.place is not None:
             begin = "Verified: leaf" if not lines else "Leaf"
             lines.append(
@@ -82,7 +91,9 @@ class LeafReport:
 
     def _not_proven(self) -> list[str]:
         lines = []
-        if self.place is None:
+        if self.kind == "consistency":
+            lines.append("What the leaves are is not shown: only that the log grew, and no more.")
+        elif self.place is None:
             lines.append("An entry is a kind and a digest: what the statements say is not shown.")
         elif self.place.statement is None:
             lines.append("What the leaf's statement says is not shown: give it with --statement.")

@@ -7,10 +7,12 @@ import pytest
 
 from haulproof import verify
 from haulproof.given import EXIT_NOT_VERIFIED, EXIT_UNREADABLE, EXIT_VERIFIED
+from ledger.transparent import attach
 from tests.ledger.evidence.proof_files import (
     consistency_receipt_of,
     leaf_hash_of,
     log_files,
+    note_of,
     receipt_of,
     tlog_proof_of,
     transparent_of,
@@ -28,7 +30,10 @@ def given(tmp_path: Path) -> Path:
         "trip.cose": WORLD.raw(TRIP),
         "other.cose": WORLD.raw(DRIVE.readings[0]),
         "trip.receipt": receipt_of(WORLD, TRIP),
-        "older.receipt": consistency_receipt_of(WORLD, 5),
+        "grown.receipt": consistency_receipt_of(WORLD, 5),
+        "older.note": note_of(WORLD, 5),
+        "mixed.scitt": attach(WORLD.raw(TRIP), [b"another sort", receipt_of(WORLD, TRIP)]),
+        "foreign.scitt": attach(WORLD.raw(TRIP), [b"another sort"]),
         "trip.scitt": transparent_of(WORLD, TRIP),
         "trip.tlog-proof": tlog_proof_of(WORLD, TRIP),
         "trip.evidence": DRIVE.trip_file(),
@@ -52,6 +57,8 @@ def run(given: Path, *words: str, policy: str = "policy.txt") -> int:
 PROOFS = [
     ("receipt", ["trip.receipt", "--statement", "trip.cose"]),
     ("transparent", ["trip.scitt"]),
+    ("transparent", ["mixed.scitt"]),
+    ("consistency", ["grown.receipt", "--older", "older.note"]),
     ("tlog-proof", ["trip.tlog-proof", "--statement", "trip.cose"]),
     ("tlog-proof", ["trip.tlog-proof", "--leaf", leaf_hash_of(WORLD, TRIP).hex()]),
     ("tiles", ["log", "--statement", "trip.cose"]),
@@ -127,7 +134,9 @@ def test_a_log_with_a_changed_file_is_not_verified(
         (["trip.tlog-proof"], "give the statement with --statement"),
         (["trip.cose"], "a statement alone is in no log"),
         (["elsewhere.note"], "with --tiles DIR"),
-        (["older.receipt", "--statement", "trip.cose"], "ask the log for the receipt of a leaf"),
+        (["grown.receipt", "--statement", "trip.cose"], "give the older checkpoint with --older"),
+        (["grown.receipt"], "give the older checkpoint with --older"),
+        (["foreign.scitt"], "none of the receipts in this statement"),
         (["trip.scitt", "--statement", "trip.cose"], "leave --statement and --leaf out"),
         (["trip.evidence", "--statement", "trip.cose"], "holds all that it is about"),
         (["trip.scitt", "--recompute"], "are for evidence files"),

@@ -52,6 +52,23 @@ def test_what_it_writes_is_verified_offline(
     assert "Verified: leaf" in capsys.readouterr().out
 
 
+def test_that_a_log_grew_is_asked_with_a_kept_checkpoint(
+    settled: Settled, place: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    world, out, older = settled.world, place / "grown.receipt", place / "older.note"
+    older.write_bytes(world.http.get("/log/checkpoint").content)
+    asked = ["--older", str(older), "--api", str(world.http.base_url), "--out", str(out)]
+    assert cli.main(["proof", *asked]) == 1
+    assert "no-receipt" in capsys.readouterr().err
+
+    world.admit("late", "insurer")
+    world.publish()
+    assert cli.main(["proof", *asked]) == 0
+    policy = ["--policy", str(place / "policy.txt")]
+    assert verify.main([str(out), "--older", str(older), *policy]) == 0
+    assert "begins with the" in capsys.readouterr().out
+
+
 def test_by_subject_it_prints_what_the_grant_opens(
     place: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -74,6 +91,8 @@ def test_by_subject_it_prints_what_the_grant_opens(
         (["--record", "00" * 32, "--form", "transparent", "--out", "x"], 2, "--statement FILE"),
         (["--subject", "v-1", "--form", "receipt"], 2, "come as json"),
         (["--record", "00" * 32, "--limit", "3"], 2, "are for --subject"),
+        (["--older", __file__, "--form", "json"], 2, "holds no checkpoint"),
+        (["--older", __file__, "--form", "tlog-proof"], 2, "as receipt or json"),
         (["--statement", "nowhere"], 2, "there is no statement nowhere"),
     ],
 )

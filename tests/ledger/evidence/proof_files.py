@@ -3,7 +3,7 @@
 from hashlib import sha256
 
 from ledger import receipt, tlog_proof, transparent
-from ledger.checkpoint import TreeHead, unverified_head
+from ledger.checkpoint import TreeHead, sign_checkpoint, unverified_head
 from ledger.leaf import leaf_entry, statement_leaf_hash
 from ledger.merkle import consistency_proof, inclusion_proof, root_from_leaf_hashes
 from ledger.tiles import encode_bundle, entries_path, tile_path
@@ -56,3 +56,13 @@ def log_files(world: World) -> dict[str, bytes]:
 
 def older_root_of(world: World, size: int) -> bytes:
     return root_from_leaf_hashes([leaf_hash_of(world, index) for index in range(size)])
+
+
+def note_of(world: World, size: int) -> bytes:
+    """The checkpoint that the log signed when it had so many leaves."""
+    return sign_checkpoint(TreeHead(world.origin, size, older_root_of(world, size)), world.keys.log)
+
+
+def forked_note(world: World, size: int) -> bytes:
+    """A checkpoint of another history, by the same key."""
+    return sign_checkpoint(TreeHead(world.origin, size, bytes(32)), world.keys.log)

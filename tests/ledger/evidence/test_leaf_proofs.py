@@ -8,6 +8,7 @@ from ledger import receipt as receipts
 from ledger.evidence.leaf_proofs import (
     Leaf,
     leaf_of,
+    verify_grown,
     verify_receipts,
     verify_tiles,
     verify_tlog_proof,
@@ -17,8 +18,11 @@ from ledger.evidence.reasons import Code
 from ledger.policy import Policy, parse_policy
 from ledger.tlog_proof import parse_proof
 from tests.ledger.evidence.proof_files import (
+    consistency_receipt_of,
+    forked_note,
     leaf_hash_of,
     log_files,
+    note_of,
     receipt_of,
     tlog_proof_of,
 )
@@ -77,6 +81,7 @@ def test_a_leaf_that_the_trusted_log_holds_is_verified(judge: object) -> None:
         "leaf": leaf_hash_of(WORLD, TRIP).hex(),
         "index": TRIP,
         "digest": LEAF.statement.digest.hex() if LEAF.statement else None,
+        "older": None,
     }
     text = " ".join(report.sentences())
     assert f"leaf {TRIP}" in text.lower()
@@ -147,6 +152,42 @@ def test_one_good_receipt_of_several_is_enough() -> None:
 
     assert verify_receipts([strange, good], LEAF, POLICY).verified
     assert not verify_receipts([strange], LEAF, POLICY).verified
+
+
+OLDER = 5
+
+
+def grown(
+    older: bytes | None = None, policy: Policy = POLICY, raw: bytes | None = None
+) -> LeafReport:
+    note = note_of(WORLD, OLDER) if older is None else older
+    return verify_grown(receipts.parse(raw or consistency_receipt_of(WORLD, OLDER)), note, policy)
+
+
+def test_a_log_that_grew_from_the_readers_own_checkpoint_is_verified() -> None:
+    report = grown()
+
+    assert report.verified
+    assert report.to_json()["older"] == OLDER
+    assert f"begins with the {OLDER} leaves" in report.sentences()[0]
+
+
+@pytest.mark.parametrize(
+    ("report", "code"),
+    [
+        (grown(policy=NOBODY), Code.NO_TRUSTED_LOG_KEY),
+        (grown(policy=STRANGER.world.policy()), Code.WRONG_LOG_KEY),
+        (grown(policy=WITNESSED), Code.QUORUM_NOT_MET),
+        (grown(note_of(STRANGER.world, OLDER)), Code.WRONG_LOG_KEY),
+        (grown(note_of(WORLD, OLDER + 1)), Code.BAD_RECEIPT),
+        (grown(forked_note(WORLD, OLDER)), Code.BAD_RECEIPT),
+        (grown(b"no note"), Code.BAD_CHECKPOINT),
+        (grown(raw=receipt_of(WORLD, TRIP)), Code.BAD_RECEIPT),
+    ],
+)
+def test_a_log_that_did_not_grow_from_it_is_refused(report: LeafReport, code: Code) -> None:
+    assert code in {finding.code for finding in report.findings}
+    assert not report.verified
 
 
 def test_no_tlog_proof_with_a_changed_byte_verifies() -> None:
