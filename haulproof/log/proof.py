@@ -1,6 +1,8 @@
 """``haulproof log proof``: a leaf of a log, asked for over the API, with its proof."""
 
 import argparse
+import json
+import os
 import re
 import sys
 from collections.abc import Sequence
@@ -10,10 +12,10 @@ from exchange.commands.credentials import Credentials, read_credentials
 from exchange.commands.files import check_can_write, read_bytes
 from exchange.commands.http import Api
 from exchange.commands.printing import print_object
-from exchange.exits import CommandStopped, WrongUsage
+from exchange.exits import CommandStopped, EnvironmentUnfit, WrongUsage
 from exchange.private_files import write_private
 from haulproof.parser import Parser
-from ledger import transparent
+from ledger import receipt, tlog_proof, transparent
 from ledger.checkpoint import unverified_head
 from ledger.note import NoteRefused
 from schemas.cose.sign1 import Statement, parse
@@ -68,12 +70,14 @@ def _ask(api: Api, options: argparse.Namespace, statement: Statement | None, for
             "/v1/log/records", subject=options.subject, cursor=options.cursor, limit=options.limit
         )
     if options.older is not None:
-        return api.get_public("/v1/log/consistency", older=_size(options.older), form=form)
+        size = _size(options.older)
+        return _checked(api.get_public("/v1/log/consistency", older=size, form=form), form)
     asked = "receipt" if form == "transparent" else form
     if options.leaf is not None:
-        return api.get_public(f"/v1/log/leaves/{_digest(options.leaf, '--leaf')}", form=asked)
+        path = f"/v1/log/leaves/{_digest(options.leaf, '--leaf')}"
+        return _checked(api.get_public(path, form=asked), asked)
     digest = _digest(options.record, "--record") if statement is None else statement.digest.hex()
-    answer = api.get_public(f"/v1/log/records/{digest}", form=asked)
+    answer = _checked(api.get_public(f"/v1/log/records/{digest}", form=asked), asked)
     if form == "transparent" and statement is not None:
         return transparent.attach(statement.raw, [answer])
     return answer
@@ -97,12 +101,32 @@ def _checked_form(options: argparse.Namespace) -> str:
 
 def _credentials(options: argparse.Namespace) -> Credentials:
     """Who asks: a client of the exchange where it has to know, otherwise anyone."""
-    if options.api is None or options.subject is not None:
+    if options.subject is not None:
         return read_credentials(options.credentials)
-    address: str = options.api
+    address = options.api or os.environ.get("HAULPROOF_API")
+    if address is None and options.credentials is not None:
+        address = read_credentials(options.credentials).api
+    if address is None:
+        raise WrongUsage("say with --api URL which exchange to ask, or set HAULPROOF_API")
     if not address.startswith(("http://", "https://")):
         raise WrongUsage(f"{address} is no address of an exchange: it begins with http://")
     return Credentials(address, "", "")
+
+
+def _checked(data: bytes, form: str) -> bytes:
+    """An answer that is of this form; whether it is true, verify says."""
+    try:
+        if form == "json":
+            json.loads(data)
+        elif form == "tlog-proof":
+            tlog_proof.parse_proof(data)
+        else:
+            receipt.parse(data)
+    except ValueError:
+        raise EnvironmentUnfit(
+            f"what answers there gives no {form}: check the address of the exchange"
+        ) from None
+    return data
 
 
 def _statement(path: Path) -> Statement:

@@ -8,6 +8,7 @@ import pytest
 from haulproof import verify
 from haulproof.log import cli
 from tests.exchange.api.conftest import Settled
+from tests.exchange.commands.test_http import answer, speaking
 
 
 def trip_of(settled: Settled) -> bytes:
@@ -105,6 +106,27 @@ def test_what_cannot_be_answered_is_one_sentence(
     assert out == ""
     assert hint in err
     assert err.count("\n") == 1
+
+
+@pytest.mark.parametrize("form", ["json", "tlog-proof", "receipt"])
+def test_what_is_no_exchange_is_told_so(
+    form: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with speaking(answer("200 OK", "<p>hello</p>", "text/html")) as (somebody, _):
+        words = ["--record", "00" * 32, "--form", form, "--out", str(tmp_path / "proof")]
+        assert cli.main(["proof", *words, "--api", somebody.api]) == 3
+
+    assert "check the address of the exchange" in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_whom_to_ask_has_to_be_said(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("HAULPROOF_API", raising=False)
+
+    assert cli.main(["proof", "--record", "00" * 32]) == 2
+    assert "--api URL" in capsys.readouterr().err
 
 
 def test_an_unknown_word_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
