@@ -1,5 +1,6 @@
 """One leaf by receipt or tlog-proof, and a log by its tiles, judged by the reader's policy."""
 
+from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
@@ -15,8 +16,11 @@ from ledger.evidence.leaf_proofs import (
 )
 from ledger.evidence.leaf_report import LeafReport
 from ledger.evidence.reasons import Code
+from ledger.merkle import ProofRefused
 from ledger.policy import Policy, parse_policy
 from ledger.tlog_proof import parse_proof
+from ledger.transparent import detach
+from schemas.errors import StatementRefused
 from tests.ledger.evidence.proof_files import (
     consistency_receipt_of,
     forked_note,
@@ -25,6 +29,7 @@ from tests.ledger.evidence.proof_files import (
     note_of,
     receipt_of,
     tlog_proof_of,
+    transparent_of,
 )
 from tests.ledger.evidence.world import ORIGIN, Keys, drive, log_key
 
@@ -190,18 +195,31 @@ def test_a_log_that_did_not_grow_from_it_is_refused(report: LeafReport, code: Co
     assert not report.verified
 
 
-def test_no_tlog_proof_with_a_changed_byte_verifies() -> None:
-    """Whatever is read again means the same, or it is refused."""
-    raw = tlog_proof_of(WORLD, TRIP)
-
+def changed_bits(raw: bytes) -> Iterator[tuple[int, bytes]]:
     for place in range(len(raw)):
-        changed = bytearray(raw)
-        changed[place] ^= 1
+        for bit in range(8):
+            changed = bytearray(raw)
+            changed[place] ^= 1 << bit
+            yield place, bytes(changed)
+
+
+def test_no_tlog_proof_with_a_changed_bit_verifies() -> None:
+    for place, changed in changed_bits(tlog_proof_of(WORLD, TRIP)):
         try:
-            read = parse_proof(bytes(changed))
-        except ValueError:
+            read = parse_proof(changed)
+        except ProofRefused:
             continue
         assert not verify_tlog_proof(read, LEAF, POLICY).verified, place
+
+
+def test_no_transparent_statement_with_a_changed_bit_verifies() -> None:
+    for place, changed in changed_bits(transparent_of(WORLD, TRIP)):
+        try:
+            held = detach(changed)
+            read, leaf = receipts.parse(held.receipts[0]), leaf_of(held.statement)
+        except StatementRefused:
+            continue
+        assert not verify_receipts([read], leaf, POLICY).verified, place
 
 
 def test_a_log_without_a_file_is_refused_and_says_which() -> None:
