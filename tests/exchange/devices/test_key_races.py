@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import UTC, datetime
+from hashlib import sha256
 from typing import Any
 
 import pytest
@@ -15,17 +16,18 @@ from psycopg import Connection
 
 from exchange.devices.admission import admit_device
 from exchange.devices.key_changes import revoke_key, rotate_key
-from exchange.intake import batch
+from exchange.intake import batch, release
 from exchange.intake.keys import KeyRing
 from exchange.intake.model import BatchResult
+from exchange.intake.verification import VerifiedBatch, verify_batch
 from exchange.orgs.revocation import revoke_org_keys
 from exchange.signed_text import statement_bytes
 from exchange.store.database import connect
 from exchange.transparency import repository as tree
 from schemas.cose.keys import SoftwareSigner
 from schemas.errors import Reason, StatementRefused
-from tests.exchange.device_keys import keys_of, revocation_body, rotation_body
-from tests.exchange.devices.intake import admitted
+from tests.exchange.device_keys import keys_of, release_body, revocation_body, rotation_body
+from tests.exchange.devices.intake import admitted, take
 from tests.exchange.intake.trucks import Truck
 from tests.exchange.world import Organisation, World
 
@@ -144,16 +146,7 @@ def test_a_device_is_not_admitted_by_a_key_that_is_being_revoked(
     """The admission waits for the lock that the revocation holds, and reads keys only then."""
     world = race.world
     with connect(world.settings) as conn, ThreadPoolExecutor(1) as other:
-        revoke_org_keys(
-            conn,
-            "acme",
-            None,
-            world.exchange.signer,
-            exchange=world.exchange.organisation,
-            origin=world.origin,
-            at_ms=1,
-            random=world.exchange.random,
-        )
+        revoke_organisation(world, conn)
         waiting = other.submit(race.change, "admitted")
         until_it_waits_for_a_lock(world)
         conn.commit()
@@ -162,6 +155,51 @@ def test_a_device_is_not_admitted_by_a_key_that_is_being_revoked(
 
     assert refusal.value.reason is Reason.UNKNOWN_KEY
     assert keys_of(world, acme, "dev-9") == []
+
+
+def test_a_release_by_a_key_that_is_revoked_meanwhile_commits_nothing(
+    race: Race, acme: Organisation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world, raw = race.world, race.truck.segment()
+    race.change("revoked")
+    take(world, race.truck, [raw])
+    body = release_body(world, acme, "dev-1", [sha256(raw).digest()])
+    signed, size = statement_bytes(body["statement"]), tree_size(world)
+    real, moves = verify_batch, [revoke_organisation]
+
+    def verify_then_revoke(*args: Any) -> VerifiedBatch:
+        while moves:
+            with connect(world.settings) as other:
+                moves.pop()(world, other)
+        return real(*args)
+
+    def ask() -> None:
+        with connect(world.settings) as conn:
+            names = {"carrier": "acme", "device": "dev-1", "origin": world.origin}
+            release.release_statements(conn, signed, **names, now=datetime.now(UTC))
+
+    monkeypatch.setattr("exchange.intake.release.verify_batch", verify_then_revoke)
+    with pytest.raises(release.KeysChanging):
+        ask()
+    with pytest.raises(StatementRefused, match="unknown-key"):
+        ask()
+
+    assert tree_size(world) == size + 1
+    aside = world.http.get("/v1/devices/dev-1/aside", headers=acme.headers).json()
+    assert len(aside["items"]) == 1
+
+
+def revoke_organisation(world: World, conn: Connection[Any]) -> None:
+    revoke_org_keys(
+        conn,
+        "acme",
+        None,
+        world.exchange.signer,
+        exchange=world.exchange.organisation,
+        origin=world.origin,
+        at_ms=1,
+        random=world.exchange.random,
+    )
 
 
 def tree_size(world: World) -> int:
