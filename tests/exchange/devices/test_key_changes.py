@@ -1,11 +1,14 @@
 """Rotation and revocation of device keys, as carriers ask for them and intake acts on them."""
 
+from hashlib import sha256
+
 import pytest
 
 from exchange.intake.model import BatchResult
-from exchange.transparency.repository import key_epoch
+from exchange.transparency.repository import key_epoch, put_back
 from schemas.cose.keys import SoftwareSigner
 from schemas.errors import Reason
+from schemas.kinds import Kind
 from tests.exchange.device_keys import keys_of, revocation_body, revoke_newest, rotation_body
 from tests.exchange.devices.intake import admitted, rotate, take
 from tests.exchange.world import Organisation, World
@@ -78,6 +81,35 @@ def test_a_revoked_key_s_new_statements_are_kept_aside_with_their_bytes(
     with world.exchange.connection() as conn:
         kept = conn.execute("SELECT raw, seq FROM quarantine WHERE reason = 'revoked-key'")
         assert kept.fetchall() == [(raw, 0)]
+
+
+@pytest.mark.parametrize("change", ["replaced", "revoked"])
+def test_what_the_restored_log_held_of_such_a_key_returns_to_its_leaf(
+    world: World, acme: Organisation, change: str
+) -> None:
+    truck = admitted(world, acme)
+    held, new = truck.segment(), truck.segment()
+    with world.exchange.connection() as conn:
+        leaf = put_back(conn, [(int(Kind.SEGMENT), sha256(held).digest())])
+    if change == "replaced":
+        rotate(world, acme, truck, {})
+    else:
+        revoke_newest(world, acme, "dev-1")
+    result = take(world, truck, [new, held])
+
+    assert [one.index for one in result.committed] == [leaf]
+    assert len(result.refused) == 1
+
+
+def test_another_statement_under_a_name_that_is_taken_is_equivocation_all_the_same(
+    world: World, acme: Organisation
+) -> None:
+    truck = admitted(world, acme)
+    first, second = truck.segment(seq=0), truck.segment(seq=0)
+    take(world, truck, [first])
+    revoke_newest(world, acme, "dev-1")
+
+    assert reasons(take(world, truck, [second])) == [Reason.EQUIVOCATION]
 
 
 def test_revoking_outweighs_a_rotation_that_lists_the_statement(
