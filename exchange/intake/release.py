@@ -92,7 +92,9 @@ def _commit(conn: Connection[Any], judged: Judged, now: datetime) -> dict[bytes,
         result = commit(conn, judged, now)
     except KeysMoved:
         raise KeysChanging("Keys are being changed: try again in a moment.") from None
-    if result.refused or not result.committed:
+    if result.refused:
         raise ReleaseRefused("A statement cannot be released: another bears its boot and seq.")
+    if not result.committed:
+        raise ReleaseRefused("These statements are in the log already: nothing is to release.")
     digests = {one.identity: one.digest for one in judged.batch.verified}
     return {digests[one.identity]: one.index for one in (*result.committed, *result.duplicates)}
