@@ -9,11 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from schemas.cose import cbor
+from schemas.cose import cbor, sign1
 from schemas.cose.keys import SoftwareSigner
 from schemas.errors import StatementRefused
 from schemas.kinds import TYPE_TEXT, Kind, kind_of_type
-from schemas.limits import ROTATION_BOOTS_MAX, SEQ_MAX
+from schemas.limits import RELEASE_DIGESTS_MAX, ROTATION_BOOTS_MAX, SEQ_MAX, TIME_MS_MAX
 from schemas.names import device_issuer, org_issuer, parse_issuer
 from schemas.statements import binding, device_key, gap, grant, org_key, release, revocation
 from tests.vectors.statements_generator import ORIGIN, SIGNERS, payloads
@@ -133,6 +133,22 @@ def test_a_rotation_reads_back_whole_and_lists_up_to_its_last(boots: dict[bytes,
         assert rotation.lists(boot, last)
         assert not rotation.lists(boot, last + 1)
     assert not rotation.lists(b"no boot", 0)
+
+
+def test_the_largest_rotation_and_release_are_statements_under_the_largest_suite() -> None:
+    signer = SIGNERS["ML-DSA-65"]
+    first = device_key.decode(payloads(signer)[Kind.DEVICE_KEY][2], ORIGIN)
+    boots = {n.to_bytes(8, "big"): SEQ_MAX for n in range(ROTATION_BOOTS_MAX)}
+    rotation = replace(first, note="n" * 256, rotation=device_key.Rotation(bytes(32), boots))
+    digests = tuple(n.to_bytes(32, "big") for n in range(RELEASE_DIGESTS_MAX))
+    released = release.Release(TIME_MS_MAX, digests, bytes(16))
+    names = {"issuer": f"hp:{'c' * 63}", "subject": "d" * 63, "origin": "o" * 255}
+    for kind, payload in (
+        (Kind.DEVICE_KEY, rotation.encode()),
+        (Kind.DECLARATION, released.encode()),
+    ):
+        raw = sign1.sign(signer, **names, type_text=TYPE_TEXT[kind], payload=payload)
+        READERS[kind](sign1.parse(raw).payload)
 
 
 def test_a_binding_covers_its_start_and_not_its_end() -> None:
