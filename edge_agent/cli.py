@@ -1,4 +1,4 @@
-"""``agent enrol|run|status``: the command line of the truck's process."""
+"""``agent enrol|run|status|resend|rotate``: the command line of the truck's process."""
 
 import argparse
 import asyncio
@@ -39,6 +39,7 @@ from edge_agent.enrolment import (
 )
 from edge_agent.outbox import Outbox
 from edge_agent.outbox_schema import OutboxUnusable
+from edge_agent.rotation import rotate
 from edge_agent.run import Ambient, Ending
 from edge_agent.sources.port import SourceUrlRefused
 from schemas.cose.keys import Signer
@@ -59,6 +60,8 @@ _EXAMPLES = """examples:
       what is sent, receipted and waiting
   haulproof agent resend --dir truck --since 2026-11-25T04:00Z
       after an exchange was restored: what had its receipt since then is sent again
+  haulproof agent rotate --dir truck
+      a new key for the device, and a request for its carrier to sign
 """
 
 _log = logging.getLogger("edge_agent")
@@ -69,7 +72,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = _parser().parse_args(argv)
     logs.set_up()
     folder: Path = arguments.dir
-    commands = {"enrol": _enrol, "run": _run, "status": _status, "resend": _resend}
+    commands = {
+        "enrol": _enrol,
+        "run": _run,
+        "status": _status,
+        "resend": _resend,
+        "rotate": _rotate,
+    }
     try:
         return commands[arguments.command](folder, arguments)
     except (EnrolmentRefused, ConfigurationRefused, SourceUrlRefused) as error:
@@ -171,6 +180,18 @@ def _resend(folder: Path, arguments: argparse.Namespace) -> int:
         print(json.dumps({"resend": count}))
     else:
         print(f"{count} statements are sent again once the agent runs")
+    return DONE
+
+
+def _rotate(folder: Path, arguments: argparse.Namespace) -> int:
+    """The agent itself must not be running; it signs with the new key from its next start on."""
+    read_request(folder)
+    with _locked(folder), contextlib.closing(Outbox.open(folder / OUTBOX_FILE)) as outbox:
+        rotation = rotate(folder, outbox)
+    if arguments.json:
+        print(json.dumps({"rotation": str(rotation)}))
+    else:
+        print(f"{rotation} is ready; have the carrier run: haulproof device rotate {rotation}")
     return DONE
 
 
@@ -284,6 +305,7 @@ def _parser() -> argparse.ArgumentParser:
         "--resend-after", type=float, metavar="S", help="added to the acknowledgement interval"
     )
     commands.add_parser("status", help="what is sent, receipted and waiting", **shared)
+    commands.add_parser("rotate", help="make the device a new key", **shared)
     again = commands.add_parser("resend", help="send again what has its receipt", **shared)
     again.add_argument(
         "--since",

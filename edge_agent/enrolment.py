@@ -94,9 +94,9 @@ def enrol(folder: Path, carrier: str, device: str, origin: str) -> Path:
     return request_file
 
 
-def read_key(folder: Path) -> SoftwareSigner:
+def read_key(folder: Path, name: str = KEY_FILE) -> SoftwareSigner:
     """The device's private key; refused when others than the owner may read it."""
-    path = folder / KEY_FILE
+    path = folder / name
     try:
         if path.stat().st_mode & 0o077:
             raise EnrolmentRefused(f"{path} can be read by others; run: chmod 600 {path}")
@@ -111,7 +111,7 @@ def read_key(folder: Path) -> SoftwareSigner:
 
 def read_request(folder: Path) -> Request:
     """Who this device is; ``EnrolmentRefused`` when the folder does not say."""
-    document = _read_json(folder / REQUEST_FILE, "run agent enrol first")
+    document = read_json(folder / REQUEST_FILE, "run agent enrol first")
     request = Request(*(_text(document, key) for key in ("carrier", "device", "origin")))
     if not is_name(request.carrier) or not is_name(request.device):
         raise EnrolmentRefused(f"{folder / REQUEST_FILE} names no device; run agent enrol anew")
@@ -123,7 +123,7 @@ def read_enrolment(folder: Path) -> Enrolment:
     request = read_request(folder)
     path = folder / ENROLMENT_FILE
     hint = f"have the carrier run: haulproof device add {folder / REQUEST_FILE} --out {path}"
-    document = _read_json(path, hint)
+    document = read_json(path, hint)
     if document.get("log_origin") != request.origin:
         raise EnrolmentRefused(f"{path} is of another exchange than {REQUEST_FILE}; {hint}")
     try:
@@ -149,6 +149,20 @@ def read_enrolment(folder: Path) -> Enrolment:
     )
 
 
+def read_json(path: Path, hint: str) -> Mapping[str, Any]:
+    """The JSON object of a small file; ``EnrolmentRefused``, whose text ends with the hint."""
+    try:
+        with path.open("rb") as file:
+            document = json.loads(file.read(_FILE_BYTES_MAX))
+    except OSError as error:
+        raise EnrolmentRefused(f"{path} cannot be read ({error.strerror}); {hint}") from None
+    except ValueError:
+        raise EnrolmentRefused(f"{path} is no JSON; {hint}") from None
+    if not isinstance(document, dict):
+        raise EnrolmentRefused(f"{path} is no JSON object; {hint}")
+    return document
+
+
 def write_private(path: Path, data: bytes) -> None:
     """Write a file that only its owner may read, whole or not at all."""
     descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
@@ -166,19 +180,6 @@ def write_private(path: Path, data: bytes) -> None:
 def _is_origin(text: str) -> bool:
     named = 0 < len(text) <= ORIGIN_BYTES_MAX and text.isascii() and text.isprintable()
     return named and not {" ", "+"} & set(text)
-
-
-def _read_json(path: Path, hint: str) -> Mapping[str, Any]:
-    try:
-        with path.open("rb") as file:
-            document = json.loads(file.read(_FILE_BYTES_MAX))
-    except OSError as error:
-        raise EnrolmentRefused(f"{path} cannot be read ({error.strerror}); {hint}") from None
-    except ValueError:
-        raise EnrolmentRefused(f"{path} is no JSON; {hint}") from None
-    if not isinstance(document, dict):
-        raise EnrolmentRefused(f"{path} is no JSON object; {hint}")
-    return document
 
 
 def _text(document: Mapping[str, Any], key: str) -> str:

@@ -210,6 +210,14 @@ class Outbox:
         ).fetchone()
         return None if row is None else row[0]
 
+    def signed(self, state: str) -> Iterator[tuple[bytes, int, bytes]]:
+        """Boot, seq and bytes of the statements in a state, the newest first."""
+        yield from self._connection.execute(
+            "SELECT boot, seq, raw FROM statement WHERE state = ? AND raw IS NOT NULL"
+            " ORDER BY id DESC",
+            (state,),
+        )
+
     def held(self, names: Sequence[tuple[bytes, int]]) -> dict[tuple[bytes, int], Held]:
         """What is known of statements named by (boot, seq)."""
         found = {}

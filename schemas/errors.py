@@ -14,6 +14,8 @@ class Reason(StrEnum):
     UNKNOWN_KEY = "unknown-key"
     WRONG_KEY = "wrong-key"
     REVOKED_KEY = "revoked-key"
+    ROTATED_KEY = "rotated-key"
+    """Signed by a key that was replaced, and not among what its rotation lists."""
     WRONG_TOPIC = "wrong-topic"
     WRONG_ORIGIN = "wrong-origin"
     WRONG_TYPE = "wrong-type"

@@ -22,6 +22,12 @@ SUBJECT_CHARS_MAX = 128
 ORIGIN_BYTES_MAX = 255
 CBOR_DEPTH_MAX = 16
 
+ROTATION_BOOTS_MAX = 2_048
+"""Boots of the old key that a rotation lists: an engine start each, for more than a year."""
+
+RELEASE_DIGESTS_MAX = 1_024
+"""Statements that one release names."""
+
 INT64_MIN = -(2**63)
 INT64_MAX = 2**63 - 1
 SEQ_MAX = 2**63 - 1

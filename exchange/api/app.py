@@ -12,6 +12,7 @@ from exchange.api.document import document
 from exchange.api.quota import Quota, QuotaHeaders
 from exchange.devices import endpoints as devices
 from exchange.grants import endpoints as grants
+from exchange.intake import endpoints as intake
 from exchange.orgs import endpoints as orgs
 from exchange.segments import endpoints as segments
 from exchange.transparency import endpoints as transparency
@@ -62,7 +63,7 @@ def assemble(quota: Quota) -> FastAPI:
             "default": {"description": "A problem (RFC 9457)", "model": problems.ProblemDetails}
         },
     )
-    for part in (orgs, devices, grants, trips, segments, feed, transparency, proofs):
+    for part in (orgs, devices, intake, grants, trips, segments, feed, transparency, proofs):
         app.include_router(part.router)
     app.include_router(_health)
     auth.install(app)

@@ -3,8 +3,8 @@
 from datetime import UTC, datetime, timedelta
 from typing import Annotated
 
-from fastapi import Query
-from pydantic import AfterValidator, BeforeValidator, Field
+from fastapi import Path, Query
+from pydantic import AfterValidator, BaseModel, BeforeValidator, Field
 
 from schemas.limits import STATEMENT_BYTES_MAX, SUBJECT_CHARS_MAX, TIME_MS_MAX
 from schemas.names import NAME_PATTERN
@@ -23,6 +23,15 @@ SignedStatement = Annotated[
         description="One COSE_Sign1 statement, base64url without padding.",
     ),
 ]
+
+
+DeviceName = Annotated[str, Path(pattern=f"^{NAME_PATTERN}$", description="The device's name.")]
+
+
+class SignedBody(BaseModel):
+    """One statement that the carrier signed."""
+
+    statement: SignedStatement
 
 
 def _as_text(value: object) -> object:

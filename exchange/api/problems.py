@@ -20,10 +20,16 @@ from exchange.api.idempotency import KeyReused
 from exchange.api.pagination import CursorRefused
 from exchange.api.quota import OverQuota
 from exchange.api.tokens import TokenRefused
-from exchange.devices.model import DeviceConflict
+from exchange.devices.model import DeviceConflict, DeviceNotFound
 from exchange.errors import ExchangeRefusal
 from exchange.grants.model import GrantNotFound, GrantRefused
-from exchange.orgs.model import OrganisationConflict, OrganisationRefused, WrongRole
+from exchange.intake.release import KeysChanging, ReleaseRefused
+from exchange.orgs.model import (
+    OrganisationConflict,
+    OrganisationNotFound,
+    OrganisationRefused,
+    WrongRole,
+)
 from exchange.segments.refusals import AmbiguousVehicle, NothingThere, RangeTooLarge
 from exchange.transparency.leaf_lookup import LookupBehind
 from exchange.transparency.newest import NothingPublished, NotInLog
@@ -54,13 +60,16 @@ REFUSALS: dict[type[ExchangeRefusal], Problem] = {
     GrantRevoked: Problem("grant-revoked", 403, "The grant has been revoked"),
     OutsideWindow: Problem("outside-window", 403, "Outside the grant's time window"),
     NotSupported: Problem("not-supported", 403, "The grant does not support this form"),
+    DeviceNotFound: Problem("not-found", 404, "Not found"),
     GrantNotFound: Problem("not-found", 404, "Not found"),
     NotInLog: Problem("not-found", 404, "Not found"),
+    OrganisationNotFound: Problem("not-found", 404, "Not found"),
     NothingThere: Problem("not-found", 404, "Not found"),
     OrganisationConflict: Problem("already-admitted", 409, "Already admitted otherwise"),
     DeviceConflict: Problem("already-admitted", 409, "Already admitted otherwise"),
     OrganisationRefused: Problem("not-admitted", 422, "Not admitted"),
     GrantRefused: Problem("grant-not-accepted", 422, "The grant is not accepted"),
+    ReleaseRefused: Problem("not-released", 422, "The release is not accepted"),
     AmbiguousVehicle: Problem("ambiguous-vehicle", 422, "More than one carrier has this vehicle"),
     RangeTooLarge: Problem("range-too-large", 422, "Too much for one answer"),
     NoReceipt: Problem("no-receipt", 422, "A receipt can't say this"),
@@ -68,6 +77,7 @@ REFUSALS: dict[type[ExchangeRefusal], Problem] = {
     KeyReused: Problem("idempotency-key-reused", 422, "Idempotency-Key used for another request"),
     OverQuota: Problem("over-quota", 429, "Too many requests"),
     LookupBehind: Problem("busy", 503, "Not ready yet"),
+    KeysChanging: Problem("busy", 503, "Not ready yet"),
     NothingPublished: Problem("busy", 503, "Not ready yet"),
 }
 

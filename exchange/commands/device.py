@@ -2,33 +2,38 @@
 
 import json
 import os
-import time
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
+from exchange.commands import device_keys
 from exchange.commands.credentials import read_credentials
-from exchange.commands.files import check_can_write, read_object, read_signer
+from exchange.commands.device_request import key_record, read_request, signed_key
+from exchange.commands.files import check_can_write, read_signer
 from exchange.commands.http import Api
 from exchange.commands.options import AsJson, CredentialsFile, KeyFile, time_ms
 from exchange.commands.printing import print_object
-from exchange.exits import WrongUsage
 from exchange.private_files import write_private
 from exchange.signed_text import statement_text
 from schemas.cose.keys import Signer
 from schemas.cose.sign1 import sign
-from schemas.errors import StatementRefused
 from schemas.kinds import TYPE_TEXT, Kind
 from schemas.limits import SALT_BYTES
 from schemas.names import org_issuer
-from schemas.statements import device_key
 from schemas.statements.binding import Binding
-from schemas.statements.device_key import AGENT_MEASURED, DeviceKey
+from schemas.statements.device_key import DeviceKey
 
 app = typer.Typer(help="Devices on trucks.", no_args_is_help=True)
 
-_REQUEST = ("carrier", "device", "origin", "cose_key", "proof")
+for _command in (
+    device_keys.rotate,
+    device_keys.keys,
+    device_keys.revoke,
+    device_keys.aside,
+    device_keys.release,
+):
+    app.command(_command.__name__)(_command)
 
 
 @app.callback()
@@ -63,10 +68,10 @@ def add(
     Example: haulproof device add truck1/request.json --vehicle v-1 --key acme.pem
     --credentials acme.json --out truck1/enrolment.json
     """
-    asked = read_object(request, "request of agent enrol", *_REQUEST)
+    asked = read_request(request)
     signer = read_signer(key)
     check_can_write(out)
-    record = _record(asked, note)
+    record = key_record(asked, note)
     binding = Binding(
         device=record.device,
         vehicle=vehicle,
@@ -83,43 +88,16 @@ def add(
     print_object({**{name: enrolment[name] for name in names}, "enrolment": str(out)}, as_json)
 
 
-def _record(asked: dict[str, Any], note: str) -> DeviceKey:
-    """The device's record; ``WrongUsage`` when the request does not prove its key."""
-    try:
-        record = DeviceKey(
-            carrier=asked["carrier"],
-            device=asked["device"],
-            cose_key=bytes.fromhex(asked["cose_key"]),
-            proof=bytes.fromhex(asked["proof"]),
-            assurance=AGENT_MEASURED,
-            note=note,
-            created_ms=time.time_ns() // 1_000_000,
-            salt=os.urandom(SALT_BYTES),
-        )
-        return device_key.decode(record.encode(), asked["origin"])
-    except (ValueError, StatementRefused) as error:
-        raise WrongUsage(
-            f"the request does not prove the device's key ({error}): "
-            "make it again with haulproof agent enrol"
-        ) from None
-
-
 def _signed(signer: Signer, origin: str, record: DeviceKey, binding: Binding) -> dict[str, str]:
-    issuer = org_issuer(record.carrier)
-    key_raw = sign(
-        signer,
-        issuer=issuer,
-        subject=record.device,
-        origin=origin,
-        type_text=TYPE_TEXT[Kind.DEVICE_KEY],
-        payload=record.encode(),
-    )
     binding_raw = sign(
         signer,
-        issuer=issuer,
+        issuer=org_issuer(record.carrier),
         subject=binding.vehicle,
         origin=origin,
         type_text=TYPE_TEXT[Kind.BINDING],
         payload=binding.encode(),
     )
-    return {"device_key": statement_text(key_raw), "binding": statement_text(binding_raw)}
+    return {
+        "device_key": signed_key(signer, origin, record),
+        "binding": statement_text(binding_raw),
+    }

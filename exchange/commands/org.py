@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from exchange.commands.credentials import operator_credentials, read_credentials
+from exchange.commands.credentials import Credentials, operator_credentials, read_credentials
 from exchange.commands.files import read_bytes, read_object, write_new
 from exchange.commands.http import Api
 from exchange.commands.options import AsJson, CredentialsFile
@@ -18,6 +18,13 @@ from schemas.cose.suites import SUITES
 from schemas.statements.org_key import possession_message
 
 app = typer.Typer(help="Organisations and their keys.", no_args_is_help=True)
+
+OperatorDirectory = Annotated[
+    Path | None,
+    typer.Option(
+        "--dir", readable=False, metavar="DIR", help="The exchange's directory: act as operator."
+    ),
+]
 
 _ALGS = {suite.name: alg for alg, suite in SUITES.items()}
 
@@ -73,15 +80,7 @@ def add(
             "--key", readable=False, metavar="PUB", help="The FILE.pub that org key made."
         ),
     ],
-    directory: Annotated[
-        Path | None,
-        typer.Option(
-            "--dir",
-            readable=False,
-            metavar="DIR",
-            help="The exchange's directory: act as operator.",
-        ),
-    ] = None,
+    directory: OperatorDirectory = None,
     credentials: CredentialsFile = None,
     as_json: AsJson = False,
 ) -> None:
@@ -94,9 +93,7 @@ def add(
             f"{key} is a private key, which stays with its owner: give the {key.name}.pub beside it"
         )
     public = read_object(key, "public key", "cose_key", "proof")
-    operator = (
-        read_credentials(credentials) if directory is None else operator_credentials(directory)
-    )
+    operator = _operator(directory, credentials)
     with Api(operator) as api:
         admitted = api.post(
             "/v1/orgs",
@@ -108,3 +105,27 @@ def add(
             },
         )
     print_object({"api": operator.api, **admitted}, as_json)
+
+
+@app.command("revoke")
+def revoke(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="The organisation.")],
+    thumbprint: Annotated[
+        str | None,
+        typer.Option("--thumbprint", metavar="HEX", help="Which key; all of them if not given."),
+    ] = None,
+    directory: OperatorDirectory = None,
+    credentials: CredentialsFile = None,
+    as_json: AsJson = False,
+) -> None:
+    """Take an organisation's key back (operator only): it signs nothing from then on.
+
+    Example: haulproof org revoke acme --dir ex
+    """
+    with Api(_operator(directory, credentials)) as api:
+        body = {"thumbprint": thumbprint}
+        print_object(api.post(f"/v1/orgs/{name}/revocation", body), as_json)
+
+
+def _operator(directory: Path | None, credentials: Path | None) -> Credentials:
+    return read_credentials(credentials) if directory is None else operator_credentials(directory)

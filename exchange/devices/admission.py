@@ -7,7 +7,7 @@ from typing import Any
 from psycopg import Connection
 
 from exchange.devices import repository
-from exchange.devices.model import DeviceAdmission, DeviceConflict, read_admission
+from exchange.devices.model import DeviceAdmission, DeviceConflict, KeyRecord, read_admission
 from exchange.devices.password_file import SALT_BYTES, hashed
 from exchange.devices.repository import BindingRow, DeviceKeyRow
 from exchange.one_time_secrets import new_secret, secret_hash
@@ -33,64 +33,77 @@ def admit_device(
     """Admit a device that its carrier signed for, and give it a broker password.
 
     The same device with the same key again gets a new password (a lost answer can be repaired) and
-    only a binding that is new is committed. Raises ``DeviceConflict`` or ``StatementRefused``.
+    only a binding that is new is committed. The carrier's keys are read under the head's lock, so
+    that one which is being revoked admits nothing. Raises ``DeviceConflict`` or
+    ``StatementRefused``.
     """
+    lock_head(conn)
     keys = standing_keys(conn, carrier)
     admission = read_admission(
         key_raw, binding_raw, carrier=carrier, origin=origin, carrier_keys=keys
     )
-    lock_head(conn)
+    key = admission.record.key
     key_index = _known_key(conn, carrier, admission)
     password = new_secret()
     repository.save_device(
         conn,
         carrier=carrier,
-        device=admission.key.device,
-        assurance=admission.key.assurance,
-        note=admission.key.note,
+        device=key.device,
+        assurance=key.assurance,
+        note=key.note,
         mqtt_secret_hash=secret_hash(password),
         mosquitto_hash=hashed(password, os.urandom(SALT_BYTES)),
     )
     if key_index is None:
-        key_index = _commit_key(conn, carrier, admission)
+        key_index = commit_key(conn, admission.record)
     binding_index = _bind(conn, carrier, admission)
-    return AdmittedDevice(
-        admission.key.device, admission.binding.vehicle, key_index, binding_index, password
-    )
+    return AdmittedDevice(key.device, admission.binding.vehicle, key_index, binding_index, password)
 
 
 def _known_key(conn: Connection[Any], carrier: str, admission: DeviceAdmission) -> int | None:
-    device = admission.key.device
-    known = repository.key_by_thumbprint(conn, admission.public.thumbprint)
+    device = admission.record.key.device
+    known = standing_key(conn, admission.record)
     if known is not None:
-        if (known.carrier, known.device) != (carrier, device):
-            raise DeviceConflict(
-                "This public key belongs to another device: every device needs a key of its own."
-            )
-        if known.revoked_index is not None:
-            raise DeviceConflict("This key has been revoked: enrol the device with a new one.")
         return known.index
     if repository.device_exists(conn, carrier, device):
         raise DeviceConflict(
-            f"{device} is admitted with another key: enrol this one under another name."
+            f"{device} is admitted with another key: rotate it, or enrol this one under another "
+            "name."
         )
     return None
 
 
-def _commit_key(conn: Connection[Any], carrier: str, admission: DeviceAdmission) -> int:
-    index = commit_statement(conn, Kind.DEVICE_KEY, admission.key_statement)
+def standing_key(conn: Connection[Any], record: KeyRecord) -> DeviceKeyRow | None:
+    """This very key as it is admitted for its device already; ``DeviceConflict`` if otherwise."""
+    known = repository.key_by_thumbprint(conn, record.public.thumbprint)
+    if known is None:
+        return None
+    if (known.carrier, known.device) != (record.key.carrier, record.key.device):
+        raise DeviceConflict(
+            "This public key belongs to another device: every device needs a key of its own."
+        )
+    if known.revoked_index is not None:
+        raise DeviceConflict("This key has been revoked: give the device a new one.")
+    if known.rotated_index is not None:
+        raise DeviceConflict("This key was replaced: give the device its newest, or a new one.")
+    return known
+
+
+def commit_key(conn: Connection[Any], record: KeyRecord) -> int:
+    """Commit a device key's record under the head's lock; returns its leaf's index."""
+    index = commit_statement(conn, Kind.DEVICE_KEY, record.statement)
     bump_key_epoch(conn)
-    public = admission.public
+    public = record.public
     row = DeviceKeyRow(
-        carrier=carrier,
-        device=admission.key.device,
+        carrier=record.key.carrier,
+        device=record.key.device,
         cose_key=public.cose_key,
         thumbprint=public.thumbprint,
         kid=public.kid,
         index=index,
         revoked_index=None,
     )
-    repository.insert_device_key(conn, row, admission.key.created_ms)
+    repository.insert_device_key(conn, row, record.key.created_ms)
     return index
 
 

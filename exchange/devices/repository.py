@@ -3,15 +3,23 @@
 from collections import defaultdict
 from collections.abc import Collection
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
-from psycopg import Connection
+from psycopg import Connection, sql
 from psycopg.rows import class_row
+
+from schemas.statements.device_key import Rotation
+from schemas.statements.revocation import Revocation
+
+KeyState = Literal["standing", "replaced", "revoked"]
 
 
 @dataclass(frozen=True, slots=True)
 class DeviceKeyRow:
-    """One admitted key of a device; ``index`` is its record's leaf."""
+    """One admitted key of a device; ``index`` is its record's leaf.
+
+    ``rotated_index`` is the record's leaf that replaced it; boots and seqs are what that one lists.
+    """
 
     carrier: str
     device: str
@@ -20,6 +28,30 @@ class DeviceKeyRow:
     kid: bytes
     index: int
     revoked_index: int | None
+    rotated_index: int | None = None
+    rotated_boots: list[bytes] | None = None
+    rotated_seqs: list[int] | None = None
+
+    @property
+    def state(self) -> KeyState:
+        """What the key may still do; a revocation outweighs a rotation."""
+        if self.revoked_index is not None:
+            return "revoked"
+        return "standing" if self.rotated_index is None else "replaced"
+
+    @property
+    def rotation(self) -> Rotation | None:
+        """What may still come of a key that was replaced; None for one that was not."""
+        if self.rotated_index is None:
+            return None
+        boots = zip(self.rotated_boots or (), self.rotated_seqs or (), strict=True)
+        return Rotation(self.thumbprint, {bytes(boot): last for boot, last in boots})
+
+
+_KEY_COLUMNS = sql.SQL(
+    "k.carrier, k.device, k.cose_key, k.thumbprint, k.kid, k.index, k.revoked_index, "
+    "k.rotated_index, k.rotated_boots, k.rotated_seqs"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,16 +75,15 @@ def device_keys(
         return {}
     carriers, devices = zip(*pairs, strict=True)
     with conn.cursor(row_factory=class_row(DeviceKeyRow)) as cursor:
-        cursor.execute(
+        query = sql.SQL(
             """
-            SELECT k.carrier, k.device, k.cose_key, k.thumbprint, k.kid, k.index, k.revoked_index
-            FROM device_key k
+            SELECT {} FROM device_key k
             JOIN unnest(%s::text[], %s::text[]) AS wanted(carrier, device)
               ON k.carrier = wanted.carrier AND k.device = wanted.device
             ORDER BY k.index
-            """,
-            [list(carriers), list(devices)],
+            """
         )
+        cursor.execute(query.format(_KEY_COLUMNS), [list(carriers), list(devices)])
         for row in cursor:
             found[row.carrier, row.device].append(row)
     return dict(found)
@@ -61,13 +92,8 @@ def device_keys(
 def key_by_thumbprint(conn: Connection[Any], thumbprint: bytes) -> DeviceKeyRow | None:
     """The record of this very key, whosever it is."""
     with conn.cursor(row_factory=class_row(DeviceKeyRow)) as cursor:
-        cursor.execute(
-            """
-            SELECT carrier, device, cose_key, thumbprint, kid, index, revoked_index
-            FROM device_key WHERE thumbprint = %s
-            """,
-            [thumbprint],
-        )
+        query = sql.SQL("SELECT {} FROM device_key k WHERE k.thumbprint = %s")
+        cursor.execute(query.format(_KEY_COLUMNS), [thumbprint])
         return cursor.fetchone()
 
 
@@ -129,6 +155,39 @@ def insert_device_key(conn: Connection[Any], key: DeviceKeyRow, created_ms: int)
         VALUES (%s, %s, %s, %s, %s, %s, %s)
         """,
         [key.thumbprint, key.carrier, key.device, key.cose_key, key.kid, key.index, created_ms],
+    )
+
+
+def rotate_key(conn: Connection[Any], rotation: Rotation, index: int) -> None:
+    """Say that the record at this leaf replaced a key; the caller bumps the epoch."""
+    conn.execute(
+        """
+        UPDATE device_key SET rotated_index = %s, rotated_boots = %s, rotated_seqs = %s
+        WHERE thumbprint = %s
+        """,
+        [index, list(rotation.boots), list(rotation.boots.values()), rotation.replaces],
+    )
+
+
+def revoke_key(
+    conn: Connection[Any], key: DeviceKeyRow, index: int, revocation: Revocation
+) -> None:
+    """Record the revocation of a key, committed at this leaf; the caller bumps the epoch."""
+    conn.execute(
+        """
+        INSERT INTO revocation (index, carrier, target_kind, target_digest, at_ms)
+        VALUES (%s, %s, %s, %s, %s)
+        """,
+        [
+            index,
+            key.carrier,
+            int(revocation.target_kind),
+            revocation.target_digest,
+            revocation.at_ms,
+        ],
+    )
+    conn.execute(
+        "UPDATE device_key SET revoked_index = %s WHERE thumbprint = %s", [index, key.thumbprint]
     )
 
 

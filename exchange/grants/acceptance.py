@@ -14,7 +14,7 @@ from exchange.grants.model import (
 )
 from exchange.orgs.keys import standing_keys
 from exchange.orgs.repository import role_of
-from exchange.transparency.repository import commit_statement
+from exchange.transparency.repository import commit_statement, lock_head
 from schemas.kinds import Kind
 
 
@@ -22,6 +22,7 @@ def accept_grant(
     conn: Connection[Any], raw: bytes, *, carrier: str, origin: str, now_ms: int
 ) -> GrantRow:
     """Commit a grant that its carrier signed; ``GrantRefused`` or ``StatementRefused``."""
+    lock_head(conn)
     keys = standing_keys(conn, carrier)
     statement, granted = read_grant(
         raw, carrier=carrier, origin=origin, carrier_keys=keys, now_ms=now_ms
@@ -55,6 +56,7 @@ def accept_revocation(
 
     Raises ``GrantNotFound`` when the caller gave no such grant, ``StatementRefused`` otherwise.
     """
+    lock_head(conn)
     row = repository.grant_by_digest(conn, digest)
     if row is None or row.carrier != carrier:
         raise GrantNotFound("You have given no grant with this id: see the list of your grants.")

@@ -8,7 +8,7 @@ from psycopg import Connection
 from pydantic import BaseModel, Field
 
 from exchange.api.auth import Authenticated
-from exchange.api.bodies import SignedStatement, time_of
+from exchange.api.bodies import SignedBody, time_of
 from exchange.api.context import Context
 from exchange.api.idempotency import IdempotencyKey, Once
 from exchange.api.pagination import ITEMS_DEFAULT, Cursor, Limit, cursor_at, index_of
@@ -26,12 +26,6 @@ _PRECISION = {Precision.NONE: "none", Precision.H3_CELL: "cell", Precision.EXACT
 GrantId = Annotated[
     str, Path(pattern=r"^[0-9a-f]{64}$", description="The grant's statement digest, hexadecimal.")
 ]
-
-
-class SignedBody(BaseModel):
-    """One statement that the carrier signed."""
-
-    statement: SignedStatement
 
 
 class GrantItem(BaseModel):

@@ -25,13 +25,19 @@ from exchange.intake.model import (
 from exchange.intake.verification import VerifiedBatch, parse, refused, verify_batch
 from exchange.segments import copying
 from exchange.segments.model import Identity, NewSegment
-from exchange.segments.repository import claim_identities, copy_rows, reserve_ids
+from exchange.segments.repository import claim_identities, copy_rows, holders, reserve_ids
 from exchange.transparency import repository as tree
 from exchange.transparency.model import NewLeaf
+from schemas.cose.sign1 import Statement
 from schemas.errors import Reason, StatementRefused
 from schemas.kinds import Kind
 
 _JUDGED_AGAIN_MAX = 20
+
+_BARRED = {
+    Reason.REVOKED_KEY: "the key has been revoked; the carrier may release what it signed",
+    Reason.ROTATED_KEY: "the key was replaced, and its rotation does not list this statement",
+}
 
 
 class KeysMoved(Exception):
@@ -40,11 +46,15 @@ class KeysMoved(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """Messages with a verdict on everything but their uniqueness; ``epoch`` is that of the keys."""
+    """Messages with a verdict on everything but their uniqueness; ``epoch`` is that of the keys.
+
+    ``release`` is the carrier's statement that lets them in, committed just before them.
+    """
 
     epoch: int
     batch: VerifiedBatch
     refused: list[Refused]
+    release: Statement | None = None
 
 
 def take(
@@ -85,19 +95,18 @@ def commit(conn: Connection[Any], judged: Judged, now: datetime) -> BatchResult:
     ``KeysMoved`` when the keys that judged it are no longer those of the log.
     """
     result = BatchResult(refused=list(judged.refused))
+    verified, again = _admitted(conn, judged.batch.verified, result)
     first: dict[Identity, int] = {}
-    for place, one in enumerate(judged.batch.verified):
+    for place, one in enumerate(verified):
         first.setdefault(one.identity, place)
     taken = claim_identities(
-        conn, [(identity, judged.batch.verified[place].digest) for identity, place in first.items()]
+        conn, [(identity, verified[place].digest) for identity, place in first.items()]
     )
     new: list[Verified] = []
-    again: list[Verified] = []
-    for place, one in enumerate(judged.batch.verified):
-        holder = taken.get(one.identity, judged.batch.verified[first[one.identity]].digest)
+    for place, one in enumerate(verified):
+        holder = taken.get(one.identity, verified[first[one.identity]].digest)
         if holder != one.digest:
-            detail = "another statement bears this boot and seq"
-            result.refused.append(refused(one.message, Reason.EQUIVOCATION, detail, one.identity))
+            result.refused.append(_equivocation(one))
         elif one.identity not in taken and first[one.identity] == place:
             new.append(one)
         else:
@@ -106,6 +115,39 @@ def commit(conn: Connection[Any], judged: Judged, now: datetime) -> BatchResult:
     _require_epoch(conn, judged, bool(new))
     result.duplicates = _first_places(conn, again)
     return result
+
+
+def _admitted(
+    conn: Connection[Any], verified: Sequence[Verified], result: BatchResult
+) -> tuple[list[Verified], list[Verified]]:
+    """What may enter the log, and what of barred keys it holds; the rest of theirs is refused.
+
+    A leaf that was put back after a restore is in the log already, and its record may return.
+    """
+    barred = [one for one in verified if one.barred is not None]
+    if not barred:
+        return list(verified), []
+    held = holders(conn, [one.identity for one in barred])
+    awaited = tree.awaited_leaves(conn, tree.head(conn), [one.digest for one in barred])
+    open_: list[Verified] = []
+    again: list[Verified] = []
+    for one in verified:
+        holder = held.get(one.identity)
+        if one.barred is None or (holder is None and one.digest in awaited):
+            open_.append(one)
+        elif holder == one.digest:
+            again.append(one)
+        elif holder is not None:
+            result.refused.append(_equivocation(one))
+        else:
+            detail = _BARRED[one.barred]
+            result.refused.append(refused(one.message, one.barred, detail, one.identity))
+    return open_, again
+
+
+def _equivocation(one: Verified) -> Refused:
+    detail = "another statement bears this boot and seq"
+    return refused(one.message, Reason.EQUIVOCATION, detail, one.identity)
 
 
 def _append(
@@ -125,6 +167,9 @@ def _append(
     head = tree.lock_head(conn)
     if head.key_epoch != judged.epoch:
         raise KeysMoved
+    if judged.release is not None:
+        tree.commit_statement(conn, Kind.DECLARATION, judged.release)
+        head = tree.lock_head(conn)
     index_of = tree.awaited_leaves(conn, head, [leaf.digest for leaf in leaves])
     if index_of:
         returned = [leaf for leaf in leaves if leaf.digest in index_of]

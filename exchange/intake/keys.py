@@ -5,12 +5,18 @@ from typing import Any
 
 from psycopg import Connection
 
-from exchange.devices.repository import device_keys
+from exchange.devices.repository import DeviceKeyRow, device_keys
 from exchange.intake.verification import Device, DeviceKey
 from exchange.transparency.repository import key_epoch
 from schemas.cose.keys import PublicKey
 
 _DEVICES_MAX = 100_000
+
+
+def known_key(row: DeviceKeyRow) -> DeviceKey:
+    """An admitted key, and what it may still say."""
+    public = PublicKey.from_cose_key(row.cose_key)
+    return DeviceKey(public, row.revoked_index is not None, row.rotation)
 
 
 class KeyRing:
@@ -34,8 +40,5 @@ class KeyRing:
         if missing:
             found = device_keys(conn, missing)
             for device in missing:
-                self.known[device] = [
-                    DeviceKey(PublicKey.from_cose_key(row.cose_key), row.revoked_index is not None)
-                    for row in found.get(device, ())
-                ]
+                self.known[device] = [known_key(row) for row in found.get(device, ())]
         return epoch

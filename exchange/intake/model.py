@@ -81,6 +81,8 @@ class VerifiedSegment(NamedTuple):
 
     message: Message
     new: NewSegment
+    barred: Reason | None = None
+    """Why nothing new is taken of its key; what the log holds already is still acknowledged."""
 
     @property
     def identity(self) -> Identity:
@@ -100,6 +102,7 @@ class VerifiedGap(NamedTuple):
     identity: Identity
     statement: Statement
     digest: bytes
+    barred: Reason | None = None
 
 
 Verified = VerifiedSegment | VerifiedGap

@@ -3,8 +3,8 @@
 Pure. The limits hold the disk that a broken or hostile device can fill; counts always go on.
 """
 
-from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass, field, replace
 from enum import Enum
 
 from exchange.intake.model import Refused
@@ -53,6 +53,8 @@ class Filing:
     again: dict[tuple[str, str, bytes], int]
     kept: dict[Device, Kept]
     total: Kept
+    bytes_again: dict[tuple[str, str, bytes], bytes] = field(default_factory=dict)
+    """Bytes of repeated ones for which there is room now."""
 
 
 def keep_of(device: Kept, total: Kept, size_bytes: int) -> Keep:
@@ -67,16 +69,24 @@ def file_refusals(
     known: set[tuple[str, str, bytes]],
     kept: dict[Device, Kept],
     total: Kept,
+    bare: Collection[tuple[str, str, bytes]] = (),
 ) -> Filing:
-    """Decide for each message; ``known`` are the (carrier, device, digest) that have a row."""
+    """Decide for each message; ``known`` are the (carrier, device, digest) that have a row.
+
+    ``bare`` are those of them whose bytes are kept as soon as there is room: refused for now.
+    """
     filing = Filing([], {}, dict(kept), total)
     for (carrier, device, digest), (refused, times) in _grouped(refusals).items():
-        if (carrier, device, digest) in known:
-            filing.again[carrier, device, digest] = times
-            continue
         before = filing.kept.get((carrier, device), Kept())
         size = len(refused.message.payload)
         keep = keep_of(before, filing.total, size)
+        if (carrier, device, digest) in known:
+            filing.again[carrier, device, digest] = times
+            if keep is Keep.BYTES and (carrier, device, digest) in bare:
+                filing.bytes_again[carrier, device, digest] = refused.message.payload
+                filing.kept[carrier, device] = _with_bytes(before, size)
+                filing.total = _with_bytes(filing.total, size)
+            continue
         filing.new.append(Filed(refused, digest, keep, times))
         filing.kept[carrier, device] = _with(before, keep, size)
         filing.total = _with(filing.total, keep, size)
@@ -97,4 +107,8 @@ def _with(kept: Kept, keep: Keep, size_bytes: int) -> Kept:
     more = replace(kept, digests=kept.digests + 1)
     if keep is Keep.DIGEST:
         return more
-    return replace(more, messages=kept.messages + 1, bytes=kept.bytes + size_bytes)
+    return _with_bytes(more, size_bytes)
+
+
+def _with_bytes(kept: Kept, size_bytes: int) -> Kept:
+    return replace(kept, messages=kept.messages + 1, bytes=kept.bytes + size_bytes)

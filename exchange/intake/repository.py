@@ -2,7 +2,8 @@
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Any
 
 from psycopg import Connection
@@ -11,6 +12,7 @@ from psycopg.rows import class_row
 from exchange.intake.model import Refused
 from exchange.intake.quarantine import Filed, Filing, Keep, Kept, file_refusals
 from exchange.intake.verification import Device
+from schemas.errors import Reason
 
 _TOTAL: Device = ("", "")
 """The row that counts all devices; no device has an empty name."""
@@ -27,6 +29,66 @@ class QuarantineCount:
     bytes: int
 
 
+@dataclass(frozen=True, slots=True)
+class Aside:
+    """A statement of a revoked key, kept aside for its carrier to release or not."""
+
+    digest: bytes
+    boot: bytes
+    seq: int
+    raw: bytes
+    first_at: datetime
+
+
+def kept_aside(
+    conn: Connection[Any], carrier: str, device: str, digests: Sequence[bytes] | None = None
+) -> list[Aside]:
+    """What of a device's revoked keys can be released, by boot and seq; all, or these digests.
+
+    As many at most as the quarantine keeps bytes of (``quarantine.DEVICE_MESSAGES_MAX``).
+    """
+    with conn.cursor(row_factory=class_row(Aside)) as cursor:
+        cursor.execute(
+            """
+            SELECT digest, boot, seq, raw, first_at FROM quarantine
+            WHERE carrier = %(carrier)s AND device = %(device)s AND reason = %(reason)s
+              AND raw IS NOT NULL AND boot IS NOT NULL AND released_index IS NULL
+              AND (%(digests)s::bytea[] IS NULL OR digest = ANY(%(digests)s))
+            ORDER BY boot, seq, digest
+            """,
+            {
+                "carrier": carrier,
+                "device": device,
+                "reason": Reason.REVOKED_KEY.value,
+                "digests": None if digests is None else list(digests),
+            },
+        )
+        return cursor.fetchall()
+
+
+def mark_released(
+    conn: Connection[Any], carrier: str, device: str, digests: Sequence[bytes], index: int
+) -> None:
+    """Say which release let these out; their bytes are records now, and no longer kept here."""
+    total, kept = _lock_kept(conn, {(carrier, device)})
+    rows = conn.execute(
+        """
+        UPDATE quarantine SET raw = NULL, released_index = %s
+        WHERE carrier = %s AND device = %s AND digest = ANY(%s) AND raw IS NOT NULL
+        RETURNING size_bytes
+        """,
+        [index, carrier, device, list(digests)],
+    )
+    sizes = [size_bytes for (size_bytes,) in rows]
+    with conn.cursor() as cursor:
+        of_device = _less(kept[carrier, device], sizes)
+        _save_kept(cursor, {(carrier, device): of_device, _TOTAL: _less(total, sizes)})
+
+
+def _less(kept: Kept, sizes: Sequence[int]) -> Kept:
+    return replace(kept, messages=kept.messages - len(sizes), bytes=kept.bytes - sum(sizes))
+
+
 def keep_refused(conn: Connection[Any], refusals: Sequence[Refused]) -> None:
     """File refused messages and count them, in the caller's transaction.
 
@@ -34,10 +96,13 @@ def keep_refused(conn: Connection[Any], refusals: Sequence[Refused]) -> None:
     delivered again after a crash is the same row, counted again.
     """
     total, kept = _lock_kept(conn, {(one.carrier, one.device) for one in refusals})
-    filing = file_refusals(refusals, _known(conn, refusals), kept, total)
+    known = _known(conn, refusals)
+    bare = {key for key, lacks_bytes in known.items() if lacks_bytes}
+    filing = file_refusals(refusals, set(known), kept, total, bare)
     with conn.pipeline(), conn.cursor() as cursor:
         _insert(cursor, [one for one in filing.new if one.keep is not Keep.COUNT])
         _count_again(cursor, filing)
+        _keep_bytes(cursor, filing)
         _save_counts(cursor, refusals)
         _save_kept(cursor, {**filing.kept, _TOTAL: filing.total})
 
@@ -75,10 +140,15 @@ def _lock_kept(conn: Connection[Any], devices: set[Device]) -> tuple[Kept, dict[
     return found.pop(_TOTAL), found
 
 
-def _known(conn: Connection[Any], refusals: Sequence[Refused]) -> set[tuple[str, str, bytes]]:
+def _known(
+    conn: Connection[Any], refusals: Sequence[Refused]
+) -> dict[tuple[str, str, bytes], bool]:
+    """Those that have a row, and whether it lacks bytes that a carrier may yet want released."""
     rows = conn.execute(
         """
-        SELECT q.carrier, q.device, q.digest FROM quarantine q
+        SELECT q.carrier, q.device, q.digest,
+               q.raw IS NULL AND q.released_index IS NULL AND NOT q.permanent
+        FROM quarantine q
         JOIN unnest(%s::text[], %s::text[], %s::bytea[]) AS wanted(carrier, device, digest)
           USING (carrier, device, digest)
         """,
@@ -88,7 +158,7 @@ def _known(conn: Connection[Any], refusals: Sequence[Refused]) -> set[tuple[str,
             [one.digest for one in refusals],
         ],
     )
-    return {(carrier, device, bytes(digest)) for carrier, device, digest in rows}
+    return {(carrier, device, bytes(digest)): bare for carrier, device, digest, bare in rows}
 
 
 def _insert(cursor: Any, new: Sequence[Filed]) -> None:
@@ -124,6 +194,13 @@ def _count_again(cursor: Any, filing: Filing) -> None:
         WHERE carrier = %s AND device = %s AND digest = %s
         """,
         [(times, *key) for key, times in filing.again.items()],
+    )
+
+
+def _keep_bytes(cursor: Any, filing: Filing) -> None:
+    cursor.executemany(
+        "UPDATE quarantine SET raw = %s WHERE carrier = %s AND device = %s AND digest = %s",
+        [(raw, *key) for key, raw in filing.bytes_again.items()],
     )
 
 

@@ -4,10 +4,12 @@
    bytes and read once);
 2. the issuer is the device of the topic: the topic routes, it gives no authority;
 3. the type is that of a segment or a gap, the origin this log's;
-4. the device has a key of that name and algorithm, not revoked;
+4. the device has a key of that name and algorithm;
 5. the signature;
 6. the payload, those of segments for a whole batch at once (``exchange.derive.payloads``);
-7. the inside of columns, which become the rows of the store (``exchange.segments.normal``).
+7. the inside of columns, which become the rows of the store (``exchange.segments.normal``);
+8. whether the key may still say something new: a revoked one may not, one that was replaced may
+   say what its rotation lists. Such a statement is verified and *barred*: it may be in the log.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -23,6 +25,7 @@ from schemas.errors import Reason, StatementRefused
 from schemas.kinds import TYPE_TEXT, Kind
 from schemas.names import device_issuer
 from schemas.statements import gap
+from schemas.statements.device_key import Rotation
 from schemas.wire.topics import parse_segment_topic
 
 _SEGMENT, _GAP = TYPE_TEXT[Kind.SEGMENT], TYPE_TEXT[Kind.GAP]
@@ -33,7 +36,17 @@ class DeviceKey:
     """An admitted key of a device."""
 
     public: PublicKey
-    revoked: bool
+    revoked: bool = False
+    rotation: Rotation | None = None
+    """What may still come of a key that was replaced."""
+
+    def bars(self, boot: bytes, seq: int) -> Reason | None:
+        """Why a new statement of this name is not taken; None when it is."""
+        if self.revoked:
+            return Reason.REVOKED_KEY
+        if self.rotation is not None and not self.rotation.lists(boot, seq):
+            return Reason.ROTATED_KEY
+        return None
 
 
 Device = tuple[str, str]
@@ -80,22 +93,23 @@ class VerifiedBatch:
 
 
 def verify_batch(batch: Sequence[Parsed], keys: Keys) -> VerifiedBatch:
-    """Steps 4 to 7 for a batch; a statement that is refused says why and spoils no other."""
+    """Steps 4 to 8 for a batch; a statement that is refused says why and spoils no other."""
     verified: dict[int, Verified] = {}
     refusals: list[Refused] = []
-    segments: dict[int, Parsed] = {}
+    segments: dict[int, tuple[Parsed, DeviceKey]] = {}
     for turn, one in enumerate(batch):
         try:
-            sign1.verify(one.statement, _key_of(one.statement, keys.get(_device(one), ())))
+            key = _key_of(one.statement, keys.get(_device(one), ()))
+            sign1.verify(one.statement, key.public)
             if one.statement.header.type == _GAP:
-                verified[turn] = _read_gap(one)
+                verified[turn] = _read_gap(one, key)
             else:
-                segments[turn] = one
+                segments[turn] = one, key
         except StatementRefused as refusal:
             refusals.append(refused(one.message, refusal.reason, refusal.detail))
-    payloads = read_payloads([one.statement.payload for one in segments.values()])
+    payloads = read_payloads([one.statement.payload for one, _ in segments.values()])
     rows, seqs = normalise(payloads), payloads.seqs.tolist()
-    for place, (turn, one) in enumerate(segments.items()):
+    for place, (turn, (one, key)) in enumerate(segments.items()):
         identity = Identity(one.carrier, one.device, payloads.boots[place], seqs[place])
         if (unreadable := payloads.refused.get(place)) is not None:
             refusals.append(refused(one.message, unreadable.reason, unreadable.detail))
@@ -103,11 +117,11 @@ def verify_batch(batch: Sequence[Parsed], keys: Keys) -> VerifiedBatch:
             detail = "a column breaks a rule of its encoding"
             refusals.append(refused(one.message, Reason.MALFORMED, detail, identity))
         else:
-            verified[turn] = _segment(one, identity, place)
+            verified[turn] = _segment(one, identity, place, key)
     return VerifiedBatch([verified[turn] for turn in sorted(verified)], refusals, rows)
 
 
-def _segment(parsed: Parsed, identity: Identity, place: int) -> VerifiedSegment:
+def _segment(parsed: Parsed, identity: Identity, place: int, key: DeviceKey) -> VerifiedSegment:
     message, statement = parsed.message, parsed.statement
     new = NewSegment(
         identity,
@@ -117,30 +131,28 @@ def _segment(parsed: Parsed, identity: Identity, place: int) -> VerifiedSegment:
         message.received_at,
         place,
     )
-    return VerifiedSegment(message, new)
+    return VerifiedSegment(message, new, key.bars(identity.boot, identity.seq))
 
 
-def _read_gap(parsed: Parsed) -> VerifiedGap:
+def _read_gap(parsed: Parsed, key: DeviceKey) -> VerifiedGap:
     stated = gap.decode(parsed.statement.payload)
     identity = Identity(parsed.carrier, parsed.device, stated.boot, stated.seq)
-    return VerifiedGap(parsed.message, identity, parsed.statement, parsed.digest)
+    barred = key.bars(stated.boot, stated.seq)
+    return VerifiedGap(parsed.message, identity, parsed.statement, parsed.digest, barred)
 
 
 def _device(parsed: Parsed) -> Device:
     return parsed.carrier, parsed.device
 
 
-def _key_of(statement: sign1.Statement, keys: Collection[DeviceKey]) -> PublicKey:
+def _key_of(statement: sign1.Statement, keys: Collection[DeviceKey]) -> DeviceKey:
     if not keys:
         raise StatementRefused(Reason.UNKNOWN_ISSUER, "no key of this device is admitted")
     named = [key for key in keys if key.public.kid == statement.header.kid]
     if not named:
         raise StatementRefused(Reason.UNKNOWN_KEY, "the device has no such key")
     # A kid is a hint of 8 bytes: of several keys that share it, the algorithm tells.
-    key = next((key for key in named if key.public.alg == statement.header.alg), named[0])
-    if key.revoked:
-        raise StatementRefused(Reason.REVOKED_KEY, "the key has been revoked")
-    return key.public
+    return next((key for key in named if key.public.alg == statement.header.alg), named[0])
 
 
 def refused(

@@ -79,8 +79,9 @@ def admit(
     """Admit an organisation and give it a client.
 
     The same organisation with the same key and role again only gets a new client, so that a lost
-    answer can be repaired; the client it had no longer works. Raises ``OrganisationConflict``,
-    ``OrganisationRefused`` or ``StatementRefused``.
+    answer can be repaired; the client it had no longer works. One whose keys are all revoked may
+    have a new key. Raises ``OrganisationConflict``, ``OrganisationRefused`` or
+    ``StatementRefused``.
     """
     statement = admission_statement(
         admission, signer, exchange=exchange, origin=origin, created_ms=created_ms, salt=salt
@@ -105,10 +106,17 @@ def _admitted_index(conn: Connection[Any], admission: Admission, public: PublicK
         return None
     if role is not admission.role:
         raise OrganisationConflict(f"{admission.name} is admitted already, as {role}.")
-    for key in repository.org_keys(conn, [admission.name]):
+    keys = repository.org_keys(conn, [admission.name])
+    for key in keys:
         if key.thumbprint == public.thumbprint:
+            if key.revoked_index is not None:
+                raise OrganisationConflict("This key has been revoked: make a new one.")
             return key.index
-    raise OrganisationConflict(f"{admission.name} is admitted already, with another key.")
+    if all(key.revoked_index is not None for key in keys):
+        return None
+    raise OrganisationConflict(
+        f"{admission.name} is admitted already, with another key: revoke that one first."
+    )
 
 
 def _insert(
@@ -121,7 +129,8 @@ def _insert(
 ) -> int:
     index = commit_statement(conn, Kind.ORG_KEY, statement)
     bump_key_epoch(conn)
-    repository.insert_organisation(conn, name, role)
+    if repository.role_of(conn, name) is None:
+        repository.insert_organisation(conn, name, role)
     row = OrgKeyRow(name, public.cose_key, public.thumbprint, public.kid, index, None)
     repository.insert_org_key(conn, row, created_ms)
     return index

@@ -1,20 +1,22 @@
-"""/v1/orgs: the operator admits organisations; each may see itself."""
+"""/v1/orgs: the operator admits organisations and revokes their keys; each may see itself."""
 
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Path, Request
 from fastapi.responses import JSONResponse
 from psycopg import Connection
 from pydantic import BaseModel, Field
 
 from exchange.api.auth import Authenticated
-from exchange.api.bodies import Hex, Name
+from exchange.api.bodies import Digest, Hex, Name
 from exchange.api.context import Context
 from exchange.api.idempotency import IdempotencyKey, Once
 from exchange.orgs.admission import admit
 from exchange.orgs.model import Admission
 from exchange.orgs.repository import org_keys
+from exchange.orgs.revocation import revoke_org_keys
 from schemas.limits import SALT_BYTES
+from schemas.names import NAME_PATTERN
 from schemas.statements.org_key import Role
 
 router = APIRouter(prefix="/v1", tags=["organisations"])
@@ -37,6 +39,27 @@ class OrganisationAnswer(BaseModel):
     index: int
     client_id: str
     client_secret: str
+
+
+class RevocationBody(BaseModel):
+    """Which key no longer signs: by its thumbprint, or every standing one of the organisation."""
+
+    thumbprint: Digest | None = None
+
+
+class RevokedKey(BaseModel):
+    """A revoked key: its record's and its revocation's log index."""
+
+    index: int
+    revoked_index: int
+    thumbprint: str
+
+
+class RevocationAnswer(BaseModel):
+    """All keys of an organisation that are revoked."""
+
+    name: str
+    revoked: list[RevokedKey]
 
 
 class OwnKey(BaseModel):
@@ -100,5 +123,44 @@ def admit_organisation(
             client_id=admitted.client_id,
             client_secret=admitted.client_secret,
         )
+
+    return Once(caller, request.url.path, key, body).answer(exchange, act)
+
+
+@router.post(
+    "/orgs/{name}/revocation",
+    status_code=201,
+    summary="Revoke an organisation's key",
+    response_model=RevocationAnswer,
+)
+def revoke(
+    request: Request,
+    exchange: Context,
+    caller: Authenticated,
+    name: Annotated[str, Path(pattern=f"^{NAME_PATTERN}$", description="The organisation.")],
+    body: RevocationBody,
+    key: IdempotencyKey = None,
+) -> JSONResponse:
+    """Operator only: what the key signed before stands, and it signs nothing from now on."""
+    caller.require((Role.OPERATOR,), "revoke the keys of organisations")
+    thumbprint = None if body.thumbprint is None else bytes.fromhex(body.thumbprint)
+
+    def act(conn: Connection[Any]) -> RevocationAnswer:
+        rows = revoke_org_keys(
+            conn,
+            name,
+            thumbprint,
+            exchange.signer,
+            exchange=exchange.organisation,
+            origin=exchange.origin,
+            at_ms=exchange.now_ms(),
+            random=exchange.random,
+        )
+        revoked = [
+            RevokedKey(index=row.index, revoked_index=at, thumbprint=row.thumbprint.hex())
+            for row in rows
+            if (at := row.revoked_index) is not None
+        ]
+        return RevocationAnswer(name=name, revoked=revoked)
 
     return Once(caller, request.url.path, key, body).answer(exchange, act)

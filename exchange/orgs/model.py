@@ -9,6 +9,7 @@ from schemas.cose.sign1 import Statement, parse, sign
 from schemas.kinds import TYPE_TEXT, Kind
 from schemas.names import org_issuer
 from schemas.statements.org_key import OrgKey, Role, decode, possession_message
+from schemas.statements.revocation import Revocation
 
 
 class OrganisationRefused(ExchangeRefusal):
@@ -17,6 +18,10 @@ class OrganisationRefused(ExchangeRefusal):
 
 class OrganisationConflict(ExchangeRefusal):
     """The name or the key is taken, with another key, role or organisation."""
+
+
+class OrganisationNotFound(ExchangeRefusal):
+    """No such organisation, or no such key of it."""
 
 
 class WrongRole(ExchangeRefusal):
@@ -77,6 +82,30 @@ def own_statement(
     proof = signer.sign(possession_message(cose_key))
     own = Admission(exchange, Role.OPERATOR, cose_key, proof)
     return _signed(own, signer, exchange, origin, created_ms, salt)
+
+
+def revocation_statement(
+    organisation: str,
+    record_digest: bytes,
+    signer: Signer,
+    *,
+    exchange: str,
+    origin: str,
+    at_ms: int,
+    salt: bytes,
+) -> Statement:
+    """The exchange takes back an organisation's key, whose record has this digest."""
+    revocation = Revocation(Kind.ORG_KEY, record_digest, at_ms, salt)
+    return parse(
+        sign(
+            signer,
+            issuer=org_issuer(exchange),
+            subject=organisation,
+            origin=origin,
+            type_text=TYPE_TEXT[Kind.REVOCATION],
+            payload=revocation.encode(),
+        )
+    )
 
 
 def _signed(

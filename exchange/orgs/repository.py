@@ -8,6 +8,7 @@ from psycopg import Connection
 from psycopg.rows import class_row
 
 from exchange.orgs.model import Caller
+from schemas.kinds import Kind
 from schemas.statements.org_key import Role
 
 
@@ -63,6 +64,22 @@ def insert_org_key(conn: Connection[Any], key: OrgKeyRow, created_ms: int) -> No
         VALUES (%s, %s, %s, %s, %s, %s)
         """,
         [key.thumbprint, key.organisation, key.cose_key, key.kid, key.index, created_ms],
+    )
+
+
+def revoke_org_key(
+    conn: Connection[Any], key: OrgKeyRow, record_digest: bytes, index: int, by: str, at_ms: int
+) -> None:
+    """Record the revocation of a key, committed at this leaf; the caller bumps the epoch."""
+    conn.execute(
+        """
+        INSERT INTO revocation (index, carrier, target_kind, target_digest, at_ms)
+        VALUES (%s, %s, %s, %s, %s)
+        """,
+        [index, by, int(Kind.ORG_KEY), record_digest, at_ms],
+    )
+    conn.execute(
+        "UPDATE org_key SET revoked_index = %s WHERE thumbprint = %s", [index, key.thumbprint]
     )
 
 

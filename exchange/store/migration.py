@@ -3,7 +3,7 @@
 Migrations are raw SQL files of ``migrations/``, run by dbmate (ADR 0020): each file is one
 transaction, pending ones run in the order of their numbers, an advisory lock of the server keeps
 two starting exchanges apart. A number belongs to one noun: 0001-0009 log and segments, 0010-0019
-organisations to grants, 0020-0029 trips.
+organisations to grants, 0020-0029 trips, 0030-0039 what became of keys.
 """
 
 import os

@@ -37,14 +37,16 @@ TABLES: dict[str, Rights] = {
     "signer_state": Rights(update=("state", "detail", "since")),
     "segment_key": APPEND,
     "segment": APPEND,
-    "quarantine": Rights(update=("times", "last_at")),
+    "quarantine": Rights(update=("times", "last_at", "raw", "released_index")),
     "quarantine_count": Rights(update=("messages", "bytes")),
     "quarantine_kept": Rights(update=("digests", "messages", "bytes")),
     "organisation": APPEND,
     "org_key": Rights(update=("revoked_index",)),
     "oauth_client": Rights(delete=True),
     "device": Rights(update=("mqtt_secret_hash", "mosquitto_hash")),
-    "device_key": Rights(update=("revoked_index",)),
+    "device_key": Rights(
+        update=("revoked_index", "rotated_index", "rotated_boots", "rotated_seqs")
+    ),
     "binding": APPEND,
     "grant_record": Rights(update=("revoked_index", "revoked_ms")),
     "revocation": APPEND,

@@ -8,9 +8,11 @@ from pydantic import BaseModel, Field
 
 from exchange.api.context import Context
 from exchange.orgs.repository import org_keys
+from exchange.transparency.key_statements import key_statement_at
 from exchange.transparency.newest import NotInLog, newest
 from exchange.transparency.repository import entries, published, tile
 from ledger.tiles import TilePathRefused, parse_tile_path
+from schemas.limits import INT64_MAX
 
 router = APIRouter(tags=["log"])
 
@@ -86,3 +88,21 @@ def log_tile(
     return Response(
         found, media_type="application/octet-stream", headers={"Cache-Control": _FOR_EVER}
     )
+
+
+@router.get(
+    "/log/key/{index}",
+    summary="A key statement",
+    response_class=Response,
+    responses={200: {"content": {"application/cose": {"schema": {"type": "string"}}}}},
+)
+def key_statement(
+    exchange: Context,
+    index: Annotated[int, Path(ge=0, le=INT64_MAX, description="Of its leaf.")],
+) -> Response:
+    """A record of a device's or organisation's key, or a revocation of one, as it was signed."""
+    with exchange.connection() as conn:
+        found = key_statement_at(conn, index, newest(conn).size)
+    if found is None:
+        raise NotInLog("No key statement has this index in the published log.")
+    return Response(found, media_type="application/cose", headers={"Cache-Control": _FOR_EVER})

@@ -2,21 +2,23 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from hashlib import sha256
 from typing import Any
 
 from psycopg import Connection
 
-from exchange.devices.repository import bindings_of_vehicle, device_keys
-from exchange.orgs.repository import org_keys
+from exchange.devices.repository import DeviceKeyRow, bindings_of_vehicle, device_keys
+from exchange.orgs.repository import OrgKeyRow, org_keys
+from exchange.transparency.model import CommittedStatement as LogStatement
 from exchange.transparency.model import Published
 from exchange.transparency.repository import node_reader, statements_of
 from ledger.evidence.file import CommittedStatement, Form, make_evidence
-from ledger.evidence.key_status import KeyStatus, sign_key_status
+from ledger.evidence.key_status import STATUS_KINDS, KeyStatus, sign_key_status
+from schemas.cose import sign1
 from schemas.cose.keys import Signer
 from schemas.kinds import Kind
 from schemas.names import org_issuer
-
-_KEY_KINDS = (Kind.DEVICE_KEY, Kind.ORG_KEY)
+from schemas.statements import release
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,14 +39,6 @@ class Devices:
     names: frozenset[str]
 
 
-@dataclass(frozen=True, slots=True)
-class _Keys:
-    """Leaves of the records that signatures rest on, and whether a key among them was revoked."""
-
-    indices: tuple[int, ...]
-    revoked: bool
-
-
 def assemble(
     conn: Connection[Any],
     form: Form,
@@ -57,39 +51,63 @@ def assemble(
 ) -> bytes:
     """The file with these statements and every key record that their signatures rest on.
 
-    A file with a revoked key says nothing of its keys' standing: that no key was revoked is all
-    that a key status can say.
+    Whatever a checkpoint covers of the keys goes in: the records that replaced them, what revoked
+    them, and what their carrier released of a revoked one.
     """
-    keys = _keys(conn, issuer.organisation, devices)
-    records = statements_of(conn, indices=keys.indices, below=checkpoint.size)
     by_index = {one.index: one for one in signed}
+    indices = _key_records(conn, issuer.organisation, devices)
+    records = statements_of(conn, indices=indices, below=checkpoint.size)
+    if devices is not None and any(one.kind == Kind.REVOCATION for one in records):
+        records += _releases(conn, devices, list(by_index.values()), checkpoint.size)
     by_index |= {one.index: CommittedStatement(one.index, one.kind, one.raw) for one in records}
-    digests = [one.digest for one in records if one.kind in _KEY_KINDS]
+    digests = [one.digest for one in records if one.kind in STATUS_KINDS]
     return make_evidence(
         form,
         list(by_index.values()),
         checkpoint.note,
         node_reader(conn, checkpoint.size),
         thresholds=thresholds,
-        key_status=b"" if keys.revoked else _key_status(digests, checkpoint.size, issuer),
+        key_status=_key_status(digests, checkpoint.size, issuer),
     )
 
 
-def _keys(conn: Connection[Any], exchange: str, devices: Devices | None) -> _Keys:
-    """Organisation keys, and the devices' keys and bindings."""
+def _key_records(conn: Connection[Any], exchange: str, devices: Devices | None) -> list[int]:
+    """Leaves of organisations' and devices' keys, of their revocations, and of bindings."""
     orgs = org_keys(conn, [exchange] if devices is None else [exchange, devices.carrier])
-    indices = {key.index for key in orgs}
-    revoked = any(key.revoked_index is not None for key in orgs)
-    if devices is None:
-        return _Keys(tuple(sorted(indices)), revoked)
-    pairs = [(devices.carrier, name) for name in devices.names]
-    for keys in device_keys(conn, pairs).values():
-        indices.update(key.index for key in keys)
-        revoked |= any(key.revoked_index is not None for key in keys)
-    for binding in bindings_of_vehicle(conn, devices.carrier, devices.vehicle):
-        if binding.device in devices.names:
-            indices.add(binding.index)
-    return _Keys(tuple(sorted(indices)), revoked)
+    keys: list[OrgKeyRow | DeviceKeyRow] = list(orgs)
+    indices: set[int] = set()
+    if devices is not None:
+        pairs = [(devices.carrier, name) for name in devices.names]
+        keys += [key for of_one in device_keys(conn, pairs).values() for key in of_one]
+        for binding in bindings_of_vehicle(conn, devices.carrier, devices.vehicle):
+            if binding.device in devices.names:
+                indices.add(binding.index)
+    indices.update(key.index for key in keys)
+    indices.update(key.revoked_index for key in keys if key.revoked_index is not None)
+    return sorted(indices)
+
+
+def _releases(
+    conn: Connection[Any], devices: Devices, signed: Sequence[CommittedStatement], below: int
+) -> list[LogStatement]:
+    """Releases by which one of these statements came into the log."""
+    digests = {sha256(one.raw).digest() for one in signed}
+    return [
+        found
+        for name in sorted(devices.names)
+        for found in statements_of(
+            conn,
+            kinds=[Kind.DECLARATION],
+            subject=name,
+            issuer=org_issuer(devices.carrier),
+            below=below,
+        )
+        if not digests.isdisjoint(_released(found))
+    ]
+
+
+def _released(statement: LogStatement) -> tuple[bytes, ...]:
+    return release.decode(sign1.parse(statement.raw).payload).digests
 
 
 def _key_status(digests: Sequence[bytes], size: int, issuer: Issuer) -> bytes:

@@ -186,6 +186,12 @@ def indices_of(conn: Connection[Any], digests: Iterable[bytes]) -> dict[bytes, i
     return {bytes(digest): index for digest, index in rows}
 
 
+def digests_at(conn: Connection[Any], indices: Collection[int]) -> dict[int, bytes]:
+    """The digest of the statement at each of these leaves; indices past the tree are absent."""
+    rows = conn.execute("SELECT index, digest FROM leaf WHERE index = ANY(%s)", [list(indices)])
+    return {index: bytes(digest) for index, digest in rows}
+
+
 def statements_of(
     conn: Connection[Any],
     *,

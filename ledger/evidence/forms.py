@@ -11,10 +11,11 @@ from schemas.kinds import Kind
 from schemas.statements.trip import Trip
 
 _READINGS = (Kind.SEGMENT, Kind.GAP)
+_KEYS = (Kind.ORG_KEY, Kind.DEVICE_KEY, Kind.BINDING, Kind.REVOCATION, Kind.DECLARATION)
 _ALLOWED = {
     Form.TRIP: {Kind.TRIP, Kind.ORG_KEY},
-    Form.FULL: {Kind.TRIP, Kind.ORG_KEY, Kind.DEVICE_KEY, Kind.BINDING, *_READINGS},
-    Form.SEGMENTS: {Kind.ORG_KEY, Kind.DEVICE_KEY, Kind.BINDING, *_READINGS},
+    Form.FULL: {Kind.TRIP, *_KEYS, *_READINGS},
+    Form.SEGMENTS: {*_KEYS, *_READINGS},
 }
 
 

@@ -1,7 +1,7 @@
-"""What the exchange says of the keys in a file: none of them was revoked up to a tree size.
+"""What the exchange says of the keys in a file: up to a tree size nothing else became of them.
 
-That no revocation lies between is the exchange's word, which a monitor of the log can refute. It
-is a statement of its own, of type ``hp-keys``, and no leaf.
+That no revocation and no rotation lies between but those of the file is the exchange's word, which
+a monitor of the log can refute. It is a statement of its own, of type ``hp-keys``, and no leaf.
 """
 
 from collections.abc import Sequence
@@ -11,14 +11,18 @@ from ledger.merkle import TREE_SIZE_MAX
 from schemas.cose import cbor, sign1
 from schemas.cose.keys import Signer
 from schemas.errors import Reason, StatementRefused
+from schemas.kinds import Kind
 from schemas.limits import DIGEST_BYTES
 
 TYPE_TEXT = "hp-keys"
 
+STATUS_KINDS = (Kind.REVOCATION, Kind.DEVICE_KEY, Kind.ORG_KEY)
+"""Kinds of the statements that a key status names: keys, and what revoked them."""
+
 
 @dataclass(frozen=True, slots=True)
 class KeyStatus:
-    """SHA-256 of the key statements (kinds 11 and 12) of a file in its order; a tree size."""
+    """SHA-256 of the key statements (``STATUS_KINDS``) of a file in its order; a tree size."""
 
     keys: tuple[bytes, ...]
     tree_size: int

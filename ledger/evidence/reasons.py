@@ -21,6 +21,8 @@ class Code(StrEnum):
     BAD_STATEMENT_SIGNATURE = "bad-statement-signature"
     BAD_KEY_RECORD = "bad-key-record"
     PIN_MISMATCH = "pin-mismatch"
+    REVOKED_KEY = "revoked-key"
+    ROTATED_KEY = "rotated-key"
     BAD_KEY_STATUS = "bad-key-status"
     UNBOUND_VEHICLE = "unbound-vehicle"
     UNEXPECTED_STATEMENT = "unexpected-statement"

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from ledger.evidence.file import Form
 from ledger.evidence.reasons import Finding
 from ledger.evidence.signatures import Signed
+from ledger.evidence.standing import KeyChange
 from schemas.kinds import Kind
 from schemas.statements.trip import Trip
 
@@ -81,6 +82,7 @@ class Report:
         names = ", ".join(f"{issuer} ({suite})" for issuer, suite in self.signers)
         lines.append(f"Signed by {names}.")
         lines.append(self._limits_sentence())
+        lines += [_change_sentence(change) for change in self.signed.standing.changes]
         lines.append(self._revocation_sentence())
         if not self.witnesses:
             lines.append("Your policy asks for no witness, and none was counted.")
@@ -98,10 +100,24 @@ class Report:
     def _revocation_sentence(self) -> str:
         if self.key_status_size is None:
             return "The file does not say whether one of these keys has been revoked."
+        what = "nothing else became" if self.signed.standing.changes else "none"
+        was = "" if self.signed.standing.changes else " was revoked"
         return (
-            f"That none of these keys was revoked up to leaf {self.key_status_size} is the "
+            f"That {what} of these keys{was} up to leaf {self.key_status_size} is the "
             "exchange's word; a monitor of the log can refute it."
         )
+
+
+def _change_sentence(change: KeyChange) -> str:
+    if change.revoked:
+        return (
+            f"A key of {change.holder} was revoked at leaf {change.index}: of what it signed, only "
+            "what its carrier released came into the log after that."
+        )
+    return (
+        f"A key of {change.holder} was replaced at leaf {change.index}: what it signed and came "
+        "into the log after that is listed there."
+    )
 
 
 def _trip_sentence(trip: Trip) -> str:

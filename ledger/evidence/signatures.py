@@ -3,13 +3,16 @@
 Statements are taken in the order of the log. The first organisation key is the exchange's own,
 signed by itself; organisation keys and trips are signed by the exchange, device keys and bindings
 by their carrier, segments and gaps by their device. A key whose own statement fails signs nothing.
+A key that was replaced or revoked before signs only what is left to it (``standing``).
 """
 
 from collections.abc import Callable, Set
 from dataclasses import dataclass, field
 from typing import TypeVar
 
+from ledger.evidence.key_status import STATUS_KINDS
 from ledger.evidence.reasons import Code, Findings
+from ledger.evidence.standing import KeyRecord, Standing
 from ledger.policy import Policy
 from schemas.cose import cbor, sign1
 from schemas.cose.keys import PublicKey
@@ -17,8 +20,8 @@ from schemas.cose.sign1 import Statement
 from schemas.errors import StatementRefused
 from schemas.kinds import Kind
 from schemas.limits import TIME_MS_MAX
-from schemas.names import org_issuer, parse_issuer
-from schemas.statements import binding, device_key, gap, org_key, trip
+from schemas.names import device_issuer, org_issuer, parse_issuer
+from schemas.statements import binding, device_key, gap, org_key, release, revocation, trip
 from schemas.statements.binding import Binding
 from schemas.statements.org_key import Role
 from schemas.statements.trip import Trip
@@ -71,6 +74,7 @@ class Signed:
     readings: list[Reading] = field(default_factory=list)
     trips: list[tuple[int, Trip]] = field(default_factory=list)
     key_digests: list[bytes] = field(default_factory=list)
+    standing: Standing = field(default_factory=Standing)
     signers: dict[str, str] = field(default_factory=dict)
     """Issuer of anything verified, and the suite of its key."""
 
@@ -86,6 +90,8 @@ class SignatureCheck:
         self._takers: dict[Kind, Callable[[ReadStatement], None]] = {
             Kind.ORG_KEY: self._take_org_key,
             Kind.DEVICE_KEY: self._take_device_key,
+            Kind.REVOCATION: self._take_revocation,
+            Kind.DECLARATION: self._take_release,
             Kind.BINDING: self._take_binding,
             Kind.SEGMENT: self._take_segment,
             Kind.GAP: self._take_gap,
@@ -98,13 +104,17 @@ class SignatureCheck:
         if taker is None:
             self._findings.add(Code.UNEXPECTED_STATEMENT, f"{read.name} has no place in the file")
             return
-        if read.kind in (Kind.ORG_KEY, Kind.DEVICE_KEY):
+        if read.kind in STATUS_KINDS:
             self.signed.key_digests.append(read.digest)
         taker(read)
 
     def verify_by_operator(self, statement: Statement) -> bool:
         """Whether the exchange signed a statement that is no leaf."""
-        return any(_verifies(statement, key) for key in self._operator_keys(statement))
+        standing, issuer = self.signed.standing, statement.header.issuer
+        return any(
+            _verifies(statement, key) and not standing.is_revoked(issuer, key.thumbprint)
+            for key in self._operator_keys(statement)
+        )
 
     def _take_org_key(self, read: ReadStatement) -> None:
         try:
@@ -127,6 +137,7 @@ class SignatureCheck:
         if first:
             self.signed.operator = record.name
         self.signed.orgs.setdefault((record.name, record.role, key.kid), set()).add(key)
+        self._enter(read, org_issuer(record.name), key)
 
     def _take_device_key(self, read: ReadStatement) -> None:
         if not self._verified(read, self._carrier_keys(read.statement)):
@@ -142,6 +153,43 @@ class SignatureCheck:
             return
         key = PublicKey.from_cose_key(record.cose_key)
         self.signed.devices.setdefault((record.carrier, record.device, key.kid), set()).add(key)
+        holder = device_issuer(record.carrier, record.device)
+        self._enter(read, holder, key)
+        if record.rotation is not None:
+            self.signed.standing.replace(read.index, holder, record.rotation)
+
+    def _enter(self, read: ReadStatement, holder: str, key: PublicKey) -> None:
+        header = read.statement.header
+        record = KeyRecord(read.kind, holder, header.issuer, header.subject, key.thumbprint)
+        self.signed.standing.enter(read.digest, record)
+
+    def _take_revocation(self, read: ReadStatement) -> None:
+        record = self._decoded(read, revocation.decode)
+        if record is None:
+            return
+        of_org = record.target_kind is Kind.ORG_KEY
+        may = self._operator_keys if of_org else self._carrier_keys
+        if not self._verified(read, may(read.statement)):
+            return
+        target = self.signed.standing.record(record.target_digest, record.target_kind)
+        header = read.statement.header
+        if target is None or target.voucher != header.issuer:
+            self._findings.add(
+                Code.BAD_KEY_RECORD,
+                f"{read.name} revokes no key of the file that {header.issuer} vouched for",
+            )
+        elif target.subject != header.subject:
+            self._findings.add(Code.WRONG_SUBJECT, f"{read.name} is of another key's holder")
+        else:
+            self.signed.standing.revoke(read.index, target)
+
+    def _take_release(self, read: ReadStatement) -> None:
+        if not self._verified(read, self._carrier_keys(read.statement)):
+            return
+        record = self._decoded(read, release.decode)
+        if record is not None:
+            header = read.statement.header
+            self.signed.standing.release(f"{header.issuer}/{header.subject}", record.digests)
 
     def _take_binding(self, read: ReadStatement) -> None:
         if not self._verified(read, self._carrier_keys(read.statement)):
@@ -205,12 +253,21 @@ class SignatureCheck:
                 read, f"no key of {header.issuer} that signed it is in the file before it"
             )
             return False
-        if not any(_verifies(read.statement, key) for key in keys):
+        key = next((key for key in keys if _verifies(read.statement, key)), None)
+        if key is None:
             self._findings.add(
                 Code.BAD_STATEMENT_SIGNATURE, f"{read.name}: {header.issuer} did not sign it"
             )
             return False
-        self.signed.signers[header.issuer] = keys[0].suite_name
+        barred = self.signed.standing.bars(
+            header.issuer, key.thumbprint, read.kind, read.digest, read.statement.payload
+        )
+        if barred is not None:
+            self._findings.add(
+                barred, f"{read.name}: the key of {header.issuer} may no longer say this"
+            )
+            return False
+        self.signed.signers[header.issuer] = key.suite_name
         return True
 
     def _decoded(self, read: ReadStatement, decode: Callable[[bytes], _Payload]) -> _Payload | None:

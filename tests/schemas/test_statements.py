@@ -1,17 +1,21 @@
 """Gaps, keys, bindings, grants and revocations: read back whole, and each broken rule refused."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import cbor2
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from schemas.cose import cbor
+from schemas.cose import cbor, sign1
 from schemas.cose.keys import SoftwareSigner
 from schemas.errors import StatementRefused
 from schemas.kinds import TYPE_TEXT, Kind, kind_of_type
+from schemas.limits import RELEASE_DIGESTS_MAX, ROTATION_BOOTS_MAX, SEQ_MAX, TIME_MS_MAX
 from schemas.names import device_issuer, org_issuer, parse_issuer
-from schemas.statements import binding, device_key, gap, grant, org_key, revocation
+from schemas.statements import binding, device_key, gap, grant, org_key, release, revocation
 from tests.vectors.statements_generator import ORIGIN, SIGNERS, payloads
 
 SIGNER = SIGNERS["ES256"]
@@ -25,6 +29,7 @@ READERS: dict[Kind, Callable[[bytes], object]] = {
     Kind.DEVICE_KEY: lambda payload: device_key.decode(payload, ORIGIN),
     Kind.ORG_KEY: org_key.decode,
     Kind.BINDING: binding.decode,
+    Kind.DECLARATION: release.decode,
 }
 
 BROKEN: list[tuple[Kind, dict[int, Any]]] = [
@@ -53,6 +58,20 @@ BROKEN: list[tuple[Kind, dict[int, Any]]] = [
     (Kind.DEVICE_KEY, {6: 0}),
     (Kind.DEVICE_KEY, {6: 4}),
     (Kind.DEVICE_KEY, {7: "x" * 257}),
+    (Kind.DEVICE_KEY, {10: bytes(31)}),
+    (Kind.DEVICE_KEY, {11: [[bytes(8), 0], [bytes(8), 1]]}),
+    (Kind.DEVICE_KEY, {11: [[b"b" * 8, 0], [b"a" * 8, 0]]}),
+    (Kind.DEVICE_KEY, {11: [[bytes(7), 0]]}),
+    (Kind.DEVICE_KEY, {11: [[bytes(8), -1]]}),
+    (Kind.DEVICE_KEY, {11: [[bytes(8)]]}),
+    (Kind.DEVICE_KEY, {11: [[n.to_bytes(8, "big"), 0] for n in range(2_049)]}),
+    (Kind.DECLARATION, {2: 0}),
+    (Kind.DECLARATION, {2: 2}),
+    (Kind.DECLARATION, {4: []}),
+    (Kind.DECLARATION, {4: [bytes(31)]}),
+    (Kind.DECLARATION, {4: [b"b" * 32, b"a" * 32]}),
+    (Kind.DECLARATION, {4: [bytes(32), bytes(32)]}),
+    (Kind.DECLARATION, {4: [n.to_bytes(32, "big") for n in range(1_025)]}),
     (Kind.ORG_KEY, {2: "Carrier A"}),
     (Kind.ORG_KEY, {3: "king"}),
     (Kind.ORG_KEY, {4: OTHER.public.cose_key}),
@@ -86,6 +105,50 @@ def test_another_version_a_missing_key_and_an_unknown_key_are_refused(kind: Kind
 def test_a_device_key_proves_possession_for_one_log_only() -> None:
     with pytest.raises(StatementRefused, match="bad-signature"):
         device_key.decode(PAYLOADS[Kind.DEVICE_KEY], "example.org/another-log")
+
+
+def test_a_rotation_names_both_the_key_and_its_boots_or_is_none() -> None:
+    fields = cbor.decode(PAYLOADS[Kind.DEVICE_KEY])
+    for missing in (10, 11):
+        half = {key: value for key, value in fields.items() if key != missing}
+        with pytest.raises(StatementRefused, match="rotation"):
+            device_key.decode(cbor.encode(half), ORIGIN)
+    first = {key: value for key, value in fields.items() if key not in (10, 11)}
+
+    assert device_key.decode(cbor.encode(first), ORIGIN).rotation is None
+
+
+@given(
+    st.dictionaries(
+        st.binary(min_size=8, max_size=8), st.integers(0, SEQ_MAX), max_size=ROTATION_BOOTS_MAX
+    )
+)
+def test_a_rotation_reads_back_whole_and_lists_up_to_its_last(boots: dict[bytes, int]) -> None:
+    record = device_key.decode(PAYLOADS[Kind.DEVICE_KEY], ORIGIN)
+    rotation = device_key.Rotation(bytes(32), boots)
+    read = device_key.decode(replace(record, rotation=rotation).encode(), ORIGIN)
+
+    assert read.rotation == rotation
+    for boot, last in boots.items():
+        assert rotation.lists(boot, last)
+        assert not rotation.lists(boot, last + 1)
+    assert not rotation.lists(b"no boot", 0)
+
+
+def test_the_largest_rotation_and_release_are_statements_under_the_largest_suite() -> None:
+    signer = SIGNERS["ML-DSA-65"]
+    first = device_key.decode(payloads(signer)[Kind.DEVICE_KEY][2], ORIGIN)
+    boots = {n.to_bytes(8, "big"): SEQ_MAX for n in range(ROTATION_BOOTS_MAX)}
+    rotation = replace(first, note="n" * 256, rotation=device_key.Rotation(bytes(32), boots))
+    digests = tuple(n.to_bytes(32, "big") for n in range(RELEASE_DIGESTS_MAX))
+    released = release.Release(TIME_MS_MAX, digests, bytes(16))
+    names = {"issuer": f"hp:{'c' * 63}", "subject": "d" * 63, "origin": "o" * 255}
+    for kind, payload in (
+        (Kind.DEVICE_KEY, rotation.encode()),
+        (Kind.DECLARATION, released.encode()),
+    ):
+        raw = sign1.sign(signer, **names, type_text=TYPE_TEXT[kind], payload=payload)
+        READERS[kind](sign1.parse(raw).payload)
 
 
 def test_a_binding_covers_its_start_and_not_its_end() -> None:

@@ -16,7 +16,7 @@ from schemas.kinds import Kind, kind_of_type
 from schemas.names import parse_issuer
 from schemas.samples import sample_offsets_ms
 from schemas.segment import Segment, encode_segment, read_segment_strict
-from schemas.statements import binding, device_key, gap, grant, org_key, revocation
+from schemas.statements import binding, device_key, gap, grant, org_key, release, revocation
 from tests.vectors import statements_generator
 
 VECTORS = Path(__file__).parents[1] / "vectors" / "haulproof"
@@ -32,6 +32,7 @@ CDDL_OF_KIND = {
     Kind.DEVICE_KEY: "device_key",
     Kind.ORG_KEY: "org_key",
     Kind.BINDING: "binding",
+    Kind.DECLARATION: "release",
 }
 
 
@@ -149,6 +150,8 @@ def read_again(kind: Kind, statement: sign1.Statement) -> bytes:
             return revocation.decode(payload).encode()
         case Kind.ORG_KEY:
             return org_key.decode(payload).encode()
+        case Kind.DECLARATION:
+            return release.decode(payload).encode()
         case _:
             return binding.decode(payload).encode()
 

@@ -9,6 +9,7 @@ Run ``python -m tests.vectors.evidence_generator``.
 import json
 from pathlib import Path
 
+from tests.ledger.evidence.changed_keys import released, rotated
 from tests.ledger.evidence.forgeries import FORGERIES
 from tests.ledger.evidence.world import drive
 
@@ -27,6 +28,8 @@ def render() -> tuple[dict[str, bytes], dict[str, dict[str, str]]]:
         "trip.evidence": honest.trip_file(),
         "full.evidence": honest.full_file(),
         "segments.evidence": honest.segments_file(),
+        "a_replaced_key.evidence": rotated().file(),
+        "a_revoked_key_and_its_release.evidence": released().file(),
     }
     verdicts = {name: {"policy": policy, "reason": ""} for name in files}
     for name, maker in FORGERIES.items():

@@ -19,12 +19,13 @@ from schemas.kinds import TYPE_TEXT, Kind
 from schemas.samples import Block, Burst
 from schemas.segment import Segment, SegmentEvent, encode_segment
 from schemas.statements.binding import Binding
-from schemas.statements.device_key import AGENT_MEASURED, DeviceKey
+from schemas.statements.device_key import AGENT_MEASURED, DeviceKey, Rotation
 from schemas.statements.device_key import possession_message as device_possession
 from schemas.statements.gap import CAUSE_RESTART, Gap
 from schemas.statements.grant import Grant, Precision, Purpose
 from schemas.statements.org_key import OrgKey, Role
 from schemas.statements.org_key import possession_message as org_possession
+from schemas.statements.release import Release
 from schemas.statements.revocation import Revocation
 
 FILE = Path(__file__).parent / "haulproof" / "statements.json"
@@ -62,8 +63,10 @@ def payloads(signer: SoftwareSigner) -> dict[Kind, tuple[str, str, bytes]]:
         note="",
         created_ms=T0,
         salt=SALT,
+        rotation=Rotation(PREV, {BOOT: 41, PREV[8:16]: 2**40}),
     )
     gap = Gap(BOOT, 1, PREV, T0, T0 + 5_000, CAUSE_RESTART, (3, 20), SALT)
+    release = Release(T0, (SALT * 2, PREV), SALT)
     revocation = Revocation(Kind.GRANT, PREV, T0, SALT)
     device = "hp:carrier-a/device-1"
     return {
@@ -73,6 +76,7 @@ def payloads(signer: SoftwareSigner) -> dict[Kind, tuple[str, str, bytes]]:
         Kind.REVOCATION: ("hp:carrier-a", "insurer-b", revocation.encode()),
         Kind.DEVICE_KEY: ("hp:carrier-a", "device-1", device_key.encode()),
         Kind.ORG_KEY: ("hp:exchange", "carrier-a", org_key.encode()),
+        Kind.DECLARATION: ("hp:carrier-a", "device-1", release.encode()),
         Kind.BINDING: (
             "hp:carrier-a",
             "v-5f3a",

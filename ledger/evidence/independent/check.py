@@ -13,9 +13,11 @@ from ledger.evidence.independent.checkpoint import (
 from ledger.evidence.independent.keyring import Keyring
 from ledger.evidence.independent.statement import (
     BINDING,
+    DECLARATION,
     DEVICE_KEY,
     GAP,
     ORG_KEY,
+    REVOCATION,
     SEGMENT,
     TRIP,
     TYPES,
@@ -26,11 +28,13 @@ from ledger.evidence.independent.tree import check_tree, entry_hash
 
 _FORMS = {1: "trip", 2: "full", 3: "segments"}
 _READINGS = {SEGMENT, GAP}
+_RECORDS = {ORG_KEY, DEVICE_KEY, BINDING, REVOCATION, DECLARATION}
 _KINDS = {
     "trip": {TRIP, ORG_KEY},
-    "full": {TRIP, ORG_KEY, DEVICE_KEY, BINDING, *_READINGS},
-    "segments": {ORG_KEY, DEVICE_KEY, BINDING, *_READINGS},
+    "full": {TRIP, *_RECORDS, *_READINGS},
+    "segments": {*_RECORDS, *_READINGS},
 }
+_OF_KEYS = {REVOCATION, DEVICE_KEY, ORG_KEY}
 _UNREADABLE = "malformed"
 
 
@@ -203,7 +207,7 @@ def _check_key_status(raw: bytes, read: list[Signed], claim: Claim, keyring: Key
     except Refused as refused:
         raise Refused(code, refused.detail) from None
     keys, size = shaped(decoded(status.payload, code, "a key status"), code, "it", list, int)
-    expected = [signed.digest for signed in read if signed.kind in (DEVICE_KEY, ORG_KEY)]
+    expected = [signed.digest for signed in read if signed.kind in _OF_KEYS]
     if status.type != "hp-keys" or status.origin != claim.origin or keys != expected:
         raise Refused(code, "the key status is about other keys or another log")
     if size < claim.size or not keyring.signed_by_operator(status):

@@ -8,12 +8,15 @@ from hashlib import sha256
 from typing import Any
 
 from ledger.evidence.independent.canonical import Refused, encoded
+from ledger.evidence.independent.endings import Endings, Known, read_boots
 from ledger.evidence.independent.keys import Key, read_key
 from ledger.evidence.independent.statement import (
     BINDING,
+    DECLARATION,
     DEVICE_KEY,
     GAP,
     ORG_KEY,
+    REVOCATION,
     SEGMENT,
     TRIP,
     Signed,
@@ -64,6 +67,7 @@ class Keyring:
         self._operator = ""
         self._orgs: dict[tuple[str, str, bytes], dict[bytes, Key]] = {}
         self._devices: dict[tuple[str, str, bytes], dict[bytes, Key]] = {}
+        self._endings = Endings()
         self._origin = origin
         self._pins = pins
         self._refuse = refuse
@@ -73,6 +77,8 @@ class Keyring:
         takers: dict[int, Callable[[Signed], None]] = {
             ORG_KEY: self._take_org_key,
             DEVICE_KEY: self._take_device_key,
+            REVOCATION: self._take_revocation,
+            DECLARATION: self._take_declaration,
             BINDING: self._take_binding,
             SEGMENT: self._take_reading,
             GAP: self._take_reading,
@@ -125,11 +131,13 @@ class Keyring:
             self._refuse(Refused("pin-mismatch", f"hp:{name} is pinned to another key"))
         self._operator = self._operator or name
         self._orgs.setdefault((name, role, key.thumbprint[:8]), {})[key.thumbprint] = key
+        self._enter(signed, f"hp:{name}", key)
 
     def _take_device_key(self, signed: Signed) -> None:
         self._check_signature(signed, self._keys_of_carrier(signed))
         types: list[type] = [int, str, str, bytes, bytes, int, str, int, bytes]
-        record = read_payload(signed, _BAD_KEY, dict(enumerate(types, start=1)))
+        rotation: dict[int, type] = {10: bytes, 11: list}
+        record = read_payload(signed, _BAD_KEY, dict(enumerate(types, start=1)), rotation)
         carrier, device, key = record[2], record[3], read_key(record[4], _BAD_KEY)
         message = encoded(["hp-possession-device", carrier, device, self._origin])
         self._check_possession(key, message, record[5])
@@ -137,8 +145,39 @@ class Keyring:
             raise Refused(_BAD_KEY, f"statement {signed.index} is no device key")
         if (carrier, device) != (signed.org, signed.subject):
             raise Refused("wrong-subject", f"statement {signed.index} is of another device")
+        what = f"statement {signed.index}"
+        rotates = [number in record for number in rotation]
+        if any(rotates) and (not all(rotates) or len(record[10]) != 32):
+            raise Refused(_BAD_KEY, f"{what} is no rotation")
+        boots = read_boots(record[11], what) if all(rotates) else {}
+        holder = f"hp:{carrier}/{device}"
         named = (carrier, device, key.thumbprint[:8])
         self._devices.setdefault(named, {})[key.thumbprint] = key
+        self._enter(signed, holder, key)
+        if all(rotates):
+            self._endings.listed.setdefault((holder, record[10]), []).append(boots)
+
+    def _enter(self, signed: Signed, holder: str, key: Key) -> None:
+        known = Known(signed.kind, signed.issuer, signed.subject, holder, key.thumbprint)
+        self._endings.records[signed.digest] = known
+
+    def _take_revocation(self, signed: Signed) -> None:
+        needed = {1: int, 2: int, 3: bytes, 4: int, 9: bytes}
+        record = read_payload(signed, _MALFORMED, needed)
+        known_kind = record[2] in (9, DEVICE_KEY, ORG_KEY)
+        if not known_kind or len(record[3]) != 32 or len(record[9]) != 16:
+            raise Refused(_MALFORMED, f"statement {signed.index} is no revocation")
+        of_org = record[2] == ORG_KEY
+        keys = self._keys_of_operator(signed) if of_org else self._keys_of_carrier(signed)
+        self._check_signature(signed, keys)
+        self._endings.revoke(signed, record[2], record[3])
+
+    def _take_declaration(self, signed: Signed) -> None:
+        self._check_signature(signed, self._keys_of_carrier(signed))
+        record = read_payload(signed, _MALFORMED, {1: int, 2: int, 3: int, 4: list, 9: bytes})
+        if record[2] != 1:
+            raise Refused(_MALFORMED, f"statement {signed.index} declares no release")
+        self._endings.release(signed, record[4])
 
     def _take_binding(self, signed: Signed) -> None:
         self._check_signature(signed, self._keys_of_carrier(signed))
@@ -191,9 +230,11 @@ class Keyring:
         if not named:
             detail = f"no key before statement {signed.index} in the file is its issuer's"
             raise Refused("unknown-issuer", detail)
-        if not any(signed.verifies(key) for key in named):
+        right = [key for key in named if signed.verifies(key)]
+        if not right:
             raise Refused("bad-statement-signature", f"statement {signed.index} was not signed")
-        self._count(named[0])
+        self._endings.check(signed, right[0].thumbprint)
+        self._count(right[0])
 
     def _check_possession(self, key: Key, message: bytes, proof: bytes) -> None:
         if not key.verifies(message, proof):

@@ -11,7 +11,8 @@ import cbor2
 from ledger.evidence.independent.canonical import Refused, decoded, encoded, fields, shaped
 from ledger.evidence.independent.keys import Key
 
-SEGMENT, GAP, TRIP, DEVICE_KEY, ORG_KEY, BINDING = 1, 2, 3, 11, 12, 17
+SEGMENT, GAP, TRIP, REVOCATION, DEVICE_KEY, ORG_KEY = 1, 2, 3, 10, 11, 12
+BINDING, DECLARATION = 17, 18
 _TYPE_TEXTS = (
     "hp-seg hp-gap hp-trip hp-mile hp-way hp-con hp-set hp-claim hp-grant hp-rev hp-dev hp-org "
     "hp-erase hp-acc hp-time hp-comm hp-bind hp-decl hp-trust"
@@ -44,6 +45,11 @@ class Signed:
     payload: bytes
     to_be_signed: bytes
     signature: bytes
+
+    @property
+    def issuer(self) -> str:
+        """Who says it, as the header has it."""
+        return f"hp:{self.org}" + ("" if self.device is None else f"/{self.device}")
 
     def verifies(self, key: Key) -> bool:
         """Whether the key is the one named, and signed the statement."""

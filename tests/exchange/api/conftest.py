@@ -39,7 +39,7 @@ def settled(
     ):
         acme, insurer = world.admit("acme", "carrier"), world.admit("insurer-x", "insurer")
         stranger, rival = world.admit("stranger", "insurer"), world.admit("rival", "carrier")
-        device = world.add_device(acme, "dev-1", "v-1")
+        device = world.add_device(acme, "box-1", "v-1")
         trip_id, _ = world.commit_trip(device, T0, [world.commit_segment(device, T0)])
         granted = world.grant(acme, "insurer-x")
         world.publish()

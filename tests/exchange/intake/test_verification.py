@@ -24,6 +24,7 @@ from schemas.errors import Reason, StatementRefused
 from schemas.kinds import Kind
 from schemas.limits import STATEMENT_BYTES_MAX
 from schemas.segment import read_segment
+from schemas.statements.device_key import Rotation
 from tests.exchange.intake.trucks import NOW, ORIGIN, Truck
 
 VECTORS = json.loads(
@@ -128,7 +129,23 @@ def test_keys_decide_and_are_named(truck: Truck) -> None:
 
     assert reason_of(truck, raw) is Reason.UNKNOWN_ISSUER
     assert reason_of(truck, raw, other) is Reason.UNKNOWN_KEY
-    assert reason_of(truck, raw, own_key(truck, revoked=True)) is Reason.REVOKED_KEY
+
+
+def test_what_a_key_may_no_longer_say_is_verified_and_barred(truck: Truck) -> None:
+    raws = [truck.segment(), truck.gap(), truck.segment()]
+    listed = Rotation(truck.signer.public.thumbprint, {truck.boot: 1})
+
+    def barred(key: DeviceKey) -> list[Reason | None]:
+        keys = {(truck.carrier, truck.device): [key]}
+        return [verify(parse(truck.message(raw), ORIGIN), keys).barred for raw in raws]
+
+    assert barred(own_key(truck)) == [None] * 3
+    assert barred(own_key(truck, revoked=True)) == [Reason.REVOKED_KEY] * 3
+    replaced = DeviceKey(truck.signer.public, rotation=listed)
+    assert barred(replaced) == [None, None, Reason.ROTATED_KEY]
+    assert barred(replace(replaced, revoked=True)) == [Reason.REVOKED_KEY] * 3
+    forged = raws[0][:-1] + bytes([raws[0][-1] ^ 1])
+    assert reason_of(truck, forged, own_key(truck, revoked=True)) is Reason.BAD_SIGNATURE
 
 
 def test_a_forged_signature_and_a_broken_payload_have_different_reasons(truck: Truck) -> None:

@@ -23,7 +23,7 @@ from schemas.samples import Block
 from schemas.segment import Segment, encode_segment
 from schemas.statements import org_key
 from schemas.statements.binding import Binding
-from schemas.statements.device_key import AGENT_MEASURED, DeviceKey
+from schemas.statements.device_key import AGENT_MEASURED, DeviceKey, Rotation
 from schemas.statements.device_key import possession_message as device_possession
 from schemas.statements.gap import CAUSE_RESTART, Gap
 from schemas.statements.org_key import OrgKey, Role
@@ -177,10 +177,13 @@ def device_key_payload(
     device: str = "dev-1",
     origin: str = ORIGIN,
     proof_by: SoftwareSigner | None = None,
+    rotation: Rotation | None = None,
 ) -> bytes:
     proof = (proof_by or signer).sign(device_possession(carrier, device, origin))
     cose_key = signer.public.cose_key
-    return DeviceKey(carrier, device, cose_key, proof, AGENT_MEASURED, "", T0, SALT).encode()
+    return DeviceKey(
+        carrier, device, cose_key, proof, AGENT_MEASURED, "", T0, SALT, rotation
+    ).encode()
 
 
 def binding_payload(

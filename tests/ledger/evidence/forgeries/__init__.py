@@ -4,7 +4,22 @@ Unless the forgery says otherwise, everything in a file is consistent: the log r
 statement that breaks the rule, the proof is right, the checkpoint is signed and the checksum fits.
 """
 
-from tests.ledger.evidence.forgeries import of_forms, of_keys, of_statements, of_the_log
+from tests.ledger.evidence.forgeries import (
+    of_changed_keys,
+    of_forms,
+    of_keys,
+    of_statements,
+    of_the_log,
+)
 from tests.ledger.evidence.forgeries.corpus import FORGERIES, Forgery, Maker
 
-__all__ = ["FORGERIES", "Forgery", "Maker", "of_forms", "of_keys", "of_statements", "of_the_log"]
+__all__ = [
+    "FORGERIES",
+    "Forgery",
+    "Maker",
+    "of_changed_keys",
+    "of_forms",
+    "of_keys",
+    "of_statements",
+    "of_the_log",
+]
