@@ -35,15 +35,15 @@ class MadeLog:
         return other
 
     def publish(self, size: int) -> Checkpoint:
-        """Grow to ``size`` leaves and sign: tiles of this size are added to the files."""
+        """Sign ``size`` leaves, growing if need be: tiles of this size are added to the files."""
         for index in range(len(self._leaves), size):
             self._leaves.append(f"{self._salt} {index}".encode())
-        hashes = [sha256(b"\0" + leaf).digest() for leaf in self._leaves]
+        hashes = [sha256(b"\0" + leaf).digest() for leaf in self._leaves[:size]]
         made = append(0, {}, hashes)
         for (level, n), tile in made.changed.items():
             self.files[tile_path(level, n, len(tile) // HASH_BYTES)] = tile
         for first in range(0, size, TILE_WIDTH):
-            bundle = self._leaves[first : first + TILE_WIDTH]
+            bundle = self._leaves[first : min(first + TILE_WIDTH, size)]
             self.files[entries_path(first // TILE_WIDTH, len(bundle))] = encode_bundle(bundle)
         note = sign_checkpoint(TreeHead(ORIGIN, size, made.root), self.signer)
         self.files["checkpoint"] = note
