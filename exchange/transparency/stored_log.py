@@ -5,6 +5,7 @@ from typing import Any
 from psycopg import Connection
 
 from exchange.transparency import repository
+from exchange.transparency.newest import NothingPublished, newest
 from ledger.tiles import entries_path, tile_path
 from ledger.verified_tree import NotPublished
 
@@ -16,11 +17,11 @@ class StoredLog:
         self._conn = conn
 
     def checkpoint(self) -> bytes:
-        """The newest signed note; ``NotPublished`` before the first."""
-        newest = repository.published(self._conn)
-        if newest is None:
-            raise NotPublished("checkpoint")
-        return newest.note
+        """The note that ``/log/checkpoint`` has; ``NotPublished`` before the first."""
+        try:
+            return newest(self._conn).note
+        except NothingPublished:
+            raise NotPublished("checkpoint") from None
 
     def tile(self, level: int, n: int, width: int) -> bytes:
         """Concatenated hashes; ``NotPublished``."""

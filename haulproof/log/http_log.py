@@ -3,6 +3,7 @@
 import time
 import zlib
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -12,6 +13,7 @@ import httpx
 import stamina
 
 from exchange.exits import EnvironmentUnfit, WrongUsage
+from haulproof.log.read_ahead import AHEAD, ReadAhead
 from ledger.merkle import HASH_BYTES
 from ledger.note import NOTE_BYTES_MAX
 from ledger.tile_directory import TileDirectory
@@ -53,8 +55,12 @@ def open_log(url: str) -> Iterator[PublishedLog]:
     except httpx.InvalidURL:
         raise WrongUsage(f"{url} is no address of a log: check it") from None
     stamina.instrumentation.set_on_retry_hooks(())  # one sentence at the end, none per attempt
+    executor = ThreadPoolExecutor(AHEAD, thread_name_prefix="read-ahead")
     with client:
-        yield HttpLog(client, prefix)
+        try:
+            yield ReadAhead(HttpLog(client, prefix), executor)
+        finally:
+            executor.shutdown(wait=False, cancel_futures=True)
 
 
 class HttpLog:

@@ -57,13 +57,17 @@ class Trust:
             raise NotTrusted(
                 f"no key of the log {origin} is trusted: give its key with --log-key or --policy"
             )
-        said = ""
-        for key in keys:
+        _, signed = unverified_head(note)
+        there = {(line.name, line.key_id) for line in signed.signatures}
+        opened = None
+        for key in [key for key in keys if (key.name, key.key_id) in there]:
             try:
-                return open_checkpoint(note, key)
+                opened = open_checkpoint(note, key)
             except NoteRefused as refused:
-                said = str(refused)
-        raise NotTrusted(f"the checkpoint is not signed by a trusted key of {origin}: {said}")
+                raise NotTrusted(f"the checkpoint of {origin} is refused: {refused}") from None
+        if opened is None:
+            raise NotTrusted(f"the checkpoint is not signed by a trusted key of {origin}")
+        return opened
 
 
 def add_options(parser: Parser) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from http.server import BaseHTTPRequestHandler
 from itertools import count
 from pathlib import Path
+from threading import Barrier
 from types import MappingProxyType
 
 import httpx
@@ -16,7 +17,7 @@ import stamina
 from exchange.exits import EnvironmentUnfit, WrongUsage
 from haulproof.log.http_log import ANSWER_S_MAX, HttpLog, open_log
 from ledger.tile_directory import TileDirectory
-from ledger.verified_tree import LogUnsound, NotPublished
+from ledger.verified_tree import LogUnsound, NotPublished, VerifiedTree
 from tests.haulproof.log.web_server import Answer, Server, send, serving
 from tests.ledger.made_log import MadeLog
 
@@ -184,3 +185,37 @@ def test_a_directory_is_read_like_a_server(tmp_path: Path) -> None:
 def test_what_is_no_address_is_wrong_usage(url: str) -> None:
     with pytest.raises(WrongUsage), open_log(url):
         pass
+
+
+def test_several_bundles_are_on_their_way_at_once() -> None:
+    log = MadeLog()
+    checkpoint = log.publish(256 * 6 + 3)
+    together = Barrier(3)
+    with serving(log) as server:
+
+        def wait_for_others(handler: BaseHTTPRequestHandler) -> None:
+            together.wait(30)
+            send(handler, log.files[handler.path.removeprefix("/log/")])
+
+        server.answers |= {f"tile/entries/00{n}": wait_for_others for n in range(6)}
+        with open_log(server.url) as reader:
+            reader.checkpoint()
+            tree = VerifiedTree(reader, checkpoint)
+            read = [entry for n in range(7) for entry in tree.entries(n)]
+
+    assert len(read) == tree.size
+    assert sorted(path for path in server.asked if "entries" in path) == sorted(
+        path for path in log.files if "entries" in path
+    )
+
+
+def test_nothing_is_asked_for_beyond_the_checkpoint_or_twice(server: Server) -> None:
+    server.log.publish(256 * 3 + 1)
+    with open_log(server.url) as log:
+        log.checkpoint()
+        for n in (2, 0, 1, 2):
+            log.tile(0, n, 256)
+        with pytest.raises(NotPublished):
+            log.tile(0, 3, 256)
+
+    assert set(server.asked) == {"checkpoint", *(f"tile/0/00{n}" for n in range(4))}
