@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import httpx
 import psycopg
 import pytest
 from psycopg import Connection
@@ -21,9 +22,11 @@ from exchange.transparency.signer import LogSigner
 from haulproof.__main__ import main
 from ledger.fence import FileFence
 from tests.haulproof.log.web_server import hosting
-from tests.ledger.second_recheck import from_directory, from_http, read_checkpoint, recheck
+from tests.ledger.made_log import MadeLog
+from tests.ledger.second_recheck import from_directory, from_http, recheck
 
 _SIGKILL_DEADLINE_S = 60
+_MILLION = 1_000_003
 ROOT = Path(__file__).parents[3]
 
 
@@ -92,8 +95,6 @@ def test_an_export_is_the_log_and_adds_what_is_new(
 def test_an_export_is_hosted_by_any_web_server(
     exchange: Exchange, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    import httpx
-
     size = exchange.grow(3_000)
     export(exchange, tmp_path / "log", capsys)
 
@@ -142,8 +143,6 @@ def test_tables_that_contradict_the_checkpoint_are_not_exported(
 def test_the_directory_of_another_log_is_left_alone(
     exchange: Exchange, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    from tests.ledger.made_log import MadeLog
-
     other = MadeLog()
     other.publish(300)
     other.write_to(tmp_path / "log")
@@ -212,16 +211,23 @@ def _writes(root: Path) -> tuple[int, int]:
 
 @pytest.mark.long
 @pytest.mark.timeout(1_800)
-def test_a_million_leaves_are_exported_and_rechecked(
+def test_a_million_leaves_are_exported_hosted_mirrored_and_monitored(
     exchange: Exchange, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     root = tmp_path / "log"
     size = 0
-    while size < 1_000_003:
-        size = exchange.grow(min(100_000, 1_000_003 - size))
+    while size < _MILLION:
+        size = exchange.grow(min(100_000, _MILLION - size))
 
     found = export(exchange, root, capsys)
 
-    assert found["size"] == found["leaves_copied"] == 1_000_003
-    assert read_checkpoint((root / "checkpoint").read_bytes(), exchange.vkey)[0] == 1_000_003
-    assert recheck(from_directory(root), exchange.vkey) == 1_000_003
+    assert found["size"] == found["leaves_copied"] == _MILLION
+    assert recheck(from_directory(root), exchange.vkey) == _MILLION
+    key = ["--log-key", exchange.vkey]
+    with hosting(root) as url, httpx.Client() as client:
+        assert recheck(from_http(client, url), exchange.vkey) == _MILLION
+        assert main(["log", "mirror", url, str(tmp_path / "copy"), *key]) == 0
+        words = ["log", "monitor", url, *key, "--once", "--json", "--state", str(tmp_path / "s")]
+        assert main(words) == 0
+    assert json.loads(capsys.readouterr().out.splitlines()[-1])["entries_read"] == _MILLION
+    assert recheck(from_directory(tmp_path / "copy"), exchange.vkey) == _MILLION
