@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-from haulproof.log.telling import Progress
+from haulproof.log.telling import Progress, shown
 from ledger.checkpoint import Checkpoint
 from ledger.copying import bring_up_to
 from ledger.tile_directory import TileDirectoryWriter
@@ -38,7 +38,9 @@ class Copied:
     def line(self, root: Path) -> str:
         """For people."""
         head = self.checkpoint.head
-        return f"{root} holds {head.origin}: {head.size:,} leaves, {self.leaves:,} of them new"
+        return (
+            f"{root} holds {shown(head.origin)}: {head.size:,} leaves, {self.leaves:,} of them new"
+        )
 
 
 def copy_once(

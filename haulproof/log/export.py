@@ -52,7 +52,7 @@ def main(argv: Sequence[str]) -> int:
             ),
         )
     except Exception as error:
-        return complain("export", sentence_of(error, "the exchange's database"))
+        return complain("export", sentence_of(error, "the exchange's database", options.folder))
     say(copied.members(options.folder), copied.line(options.folder), as_json=options.json)
     return 0
 

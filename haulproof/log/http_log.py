@@ -14,6 +14,7 @@ import stamina
 
 from exchange.exits import EnvironmentUnfit, WrongUsage
 from haulproof.log.read_ahead import AHEAD, ReadAhead
+from haulproof.log.telling import shown
 from ledger.merkle import HASH_BYTES
 from ledger.note import NOTE_BYTES_MAX
 from ledger.tile_directory import TileDirectory
@@ -27,6 +28,7 @@ _TIMEOUT_S = 30.0
 _ATTEMPTS = 5
 _WAIT_S_MAX = 5.0
 _GZIP = 16 + zlib.MAX_WBITS
+_HEADERS = {"Accept-Encoding": "gzip, identity", "User-Agent": "haulproof-log"}
 _ENTRY_LENGTH_BYTES = 2
 _GONE = (httpx.codes.NOT_FOUND, httpx.codes.GONE)
 
@@ -50,7 +52,7 @@ def open_log(url: str) -> Iterator[PublishedLog]:
     if parts.query or parts.fragment:
         raise WrongUsage(f"{url} has more than a path: give the URL up to the log's name")
     try:
-        client = httpx.Client(timeout=_TIMEOUT_S, headers={"Accept-Encoding": "gzip, identity"})
+        client = httpx.Client(timeout=_TIMEOUT_S, headers=_HEADERS)
         prefix = str(httpx.URL(url)).rstrip("/")
     except httpx.InvalidURL:
         raise WrongUsage(f"{url} is no address of a log: check it") from None
@@ -108,7 +110,7 @@ class HttpLog:
                 f"{self._prefix}/{path} is not served just now ({busy}): try again in a moment"
             ) from None
         except (httpx.TransportError, httpx.InvalidURL) as error:
-            said = _shown(str(error)) or type(error).__name__
+            said = shown(str(error)) or type(error).__name__
             raise EnvironmentUnfit(
                 f"no log answers at {self._prefix} ({said}): check the address and the network"
             ) from None
@@ -121,7 +123,7 @@ class HttpLog:
             if answer.is_redirect:
                 raise EnvironmentUnfit(
                     f"{self._prefix}/{path} is said to be at "
-                    f"{_shown(answer.headers.get('Location', ''))}: "
+                    f"{shown(answer.headers.get('Location', ''))}: "
                     "give that address if you trust it, redirections are not followed"
                 )
             if answer.status_code == httpx.codes.TOO_MANY_REQUESTS or answer.is_server_error:
@@ -158,8 +160,3 @@ def _inflated(gzip: "zlib._Decompress", chunk: bytes, bytes_max: int, path: str)
         return gzip.decompress(chunk, bytes_max)
     except zlib.error:
         raise LogUnsound(path, "is no gzip stream") from None
-
-
-def _shown(text: str) -> str:
-    """Text from outside must not steer the terminal."""
-    return "".join(sign if sign.isprintable() else "?" for sign in text[:200])

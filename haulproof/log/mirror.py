@@ -9,8 +9,9 @@ from exchange.exits import CommandStopped, EnvironmentUnfit
 from haulproof.log.copy_step import copy_once
 from haulproof.log.fork_file import write_fork
 from haulproof.log.http_log import open_log
+from haulproof.log.options import add_every, add_trust
 from haulproof.log.telling import complain, say, sentence_of
-from haulproof.log.trust import Trust, add_options, trust_of
+from haulproof.log.trust import Trust, trust_of
 from haulproof.parser import Parser
 from ledger.tile_directory import TileDirectoryWriter, writing
 from ledger.verified_tree import LogForked, PublishedLog
@@ -38,7 +39,7 @@ def main(argv: Sequence[str]) -> int:
     except CommandStopped as stopped:
         return complain("mirror", stopped)
     except Exception as error:
-        return complain("mirror", sentence_of(error, options.url))
+        return complain("mirror", sentence_of(error, options.url, options.dir))
 
 
 def _follow(options: Namespace, log: PublishedLog, copy: TileDirectoryWriter, trust: Trust) -> int:
@@ -52,7 +53,7 @@ def _follow(options: Namespace, log: PublishedLog, copy: TileDirectoryWriter, tr
                 f"{forked}. Both are in {path}: show it to everyone who reads the log"
             ) from forked
         except Exception as error:
-            stopped = sentence_of(error, options.url)
+            stopped = sentence_of(error, options.url, options.dir)
             if not options.follow or not isinstance(stopped, EnvironmentUnfit):
                 raise stopped from error
             complain("mirror", stopped)
@@ -69,10 +70,8 @@ def _parser() -> Parser:
     )
     parser.add_argument("url", metavar="URL", help="where the log is: http, https or file")
     parser.add_argument("dir", type=Path, metavar="DIR", help="where the copy goes")
-    add_options(parser)
+    add_trust(parser)
     parser.add_argument("--follow", action="store_true", help="go on until Ctrl-C")
-    parser.add_argument(
-        "--every", type=float, default=10.0, metavar="S", help="seconds between looks (10)"
-    )
+    add_every(parser)
     parser.add_argument("--json", action="store_true", help="one JSON object a look, for programs")
     return parser

@@ -15,8 +15,9 @@ from haulproof.log import monitor_state
 from haulproof.log.fork_file import write_fork
 from haulproof.log.http_log import open_log
 from haulproof.log.looking import Seen, look
-from haulproof.log.telling import Progress, complain, say, sentence_of
-from haulproof.log.trust import Trust, add_options, trust_of
+from haulproof.log.options import add_every, add_trust
+from haulproof.log.telling import Progress, complain, say, sentence_of, shown
+from haulproof.log.trust import Trust, trust_of
 from haulproof.parser import Parser
 from ledger.verified_tree import LogForked, PublishedLog
 
@@ -53,7 +54,7 @@ def _follow(options: Namespace) -> int:
             except LogForked as forked:
                 return _forked(forked, state, options.json)
             except Exception as error:
-                stopped = sentence_of(error, options.url)
+                stopped = sentence_of(error, options.url, state)
                 if options.once or not isinstance(stopped, EnvironmentUnfit):
                     raise stopped from error
                 complain("monitor", stopped)
@@ -108,7 +109,7 @@ def _line(seen: Seen, trust: Trust) -> str:
     cosigned = f", cosigned by {', '.join(names)}" if names else ""
     older = ", an older checkpoint of the same history" if seen.older else ""
     return (
-        f"{at}  {head.origin}  {head.size:,} leaves, root {head.root.hex()[:16]}, "
+        f"{at}  {shown(head.origin)}  {head.size:,} leaves, root {head.root.hex()[:16]}, "
         f"{seen.entries_read:,} entries read{cosigned}{older}"
     )
 
@@ -130,7 +131,7 @@ def _parser() -> Parser:
         _EXAMPLES,
     )
     parser.add_argument("url", metavar="URL", help="where the log is: http, https or file")
-    add_options(parser)
+    add_trust(parser)
     parser.add_argument(
         "--state",
         type=Path,
@@ -138,8 +139,6 @@ def _parser() -> Parser:
         help="what was seen so far (unless told: below ~/.local/state/haulproof/monitor)",
     )
     parser.add_argument("--once", action="store_true", help="look once, for cron")
-    parser.add_argument(
-        "--every", type=float, default=10.0, metavar="S", help="seconds between looks (10)"
-    )
+    add_every(parser)
     parser.add_argument("--json", action="store_true", help="one JSON object a look, for programs")
     return parser

@@ -14,6 +14,7 @@ from ledger.tile_directory import DirectoryBusy, TileConflict
 from ledger.verified_tree import LogForked, LogUnsound, NotPublished
 
 PROGRESS_EVERY_S = 2.0
+_SHOWN_MAX = 200
 
 
 class Progress:
@@ -38,8 +39,12 @@ class Progress:
             print(f"{self._text} {done:,} of {self._total:,} …", file=sys.stderr, flush=True)
 
 
-def sentence_of(error: Exception, where: str) -> CommandStopped:
-    """What ends a command, as a sentence and an exit code; ``where`` is the log's address."""
+def sentence_of(error: Exception, where: str, folder: Path) -> CommandStopped:
+    """What ends a command, as a sentence and an exit code.
+
+    ``where`` is the log's address, ``folder`` where something is written. What is no failure that
+    can be expected passes through.
+    """
     match error:
         case CommandStopped():
             return error
@@ -58,8 +63,13 @@ def sentence_of(error: Exception, where: str) -> CommandStopped:
         case DirectoryBusy():
             return EnvironmentUnfit(f"{error} by another process: wait for it, or end it")
         case OSError():
-            return unfit(Path(str(error.filename or "a file")), error)
+            return unfit(Path(str(error.filename or folder)), error)
     raise error
+
+
+def shown(text: str) -> str:
+    """Text from outside, cut short, and without what would steer a terminal."""
+    return "".join(sign if sign.isprintable() else "?" for sign in text[:_SHOWN_MAX])
 
 
 def say(members: Mapping[str, Any], line: str, *, as_json: bool) -> None:

@@ -3,11 +3,11 @@
 from pathlib import Path
 
 from exchange.exits import CommandStopped, WrongUsage
-from haulproof.parser import Parser
+from haulproof.log.telling import shown
 from haulproof.verify import CannotVerify, policy_text
 from ledger.checkpoint import Checkpoint, open_checkpoint, unverified_head
 from ledger.cosignature import verify_cosignature
-from ledger.note import NoteRefused
+from ledger.note import NoteRefused, SignedNote
 from ledger.policy import Policy, PolicyRefused, parse_policy
 
 
@@ -24,14 +24,15 @@ class Trust:
     def open(self, note: bytes, origin: str | None = None) -> Checkpoint:
         """Verify a checkpoint, of that origin where one is given; ``NotTrusted``."""
         try:
-            head, _ = unverified_head(note)
+            head, signed = unverified_head(note)
         except NoteRefused as refused:
             raise NotTrusted(f"what is served there is no checkpoint: {refused}") from None
-        if origin not in (None, head.origin):
+        if origin is not None and origin != head.origin:
             raise NotTrusted(
-                f"this is the log {head.origin}, but {origin} was there before: check the address"
+                f"this is the log {shown(head.origin)}, but {shown(origin)} was there before: "
+                "check the address"
             )
-        checkpoint = self._verified(note, head.origin)
+        checkpoint = self._verified(note, signed, head.origin)
         if not self._policy.quorum_met(self.cosigners(checkpoint)):
             raise NotTrusted(
                 f"the checkpoint of {head.size} leaves lacks cosignatures of the witnesses that "
@@ -51,29 +52,24 @@ class Trust:
             names.append(name)
         return names
 
-    def _verified(self, note: bytes, origin: str) -> Checkpoint:
+    def _verified(self, note: bytes, signed: SignedNote, origin: str) -> Checkpoint:
+        """By every trusted key of the log that has a line there: one that is wrong is too many."""
         keys = [key for key in self._policy.logs if key.name == origin]
+        log = shown(origin)
         if not keys:
             raise NotTrusted(
-                f"no key of the log {origin} is trusted: give its key with --log-key or --policy"
+                f"no key of the log {log} is trusted: give its key with --log-key or --policy"
             )
-        _, signed = unverified_head(note)
         there = {(line.name, line.key_id) for line in signed.signatures}
         opened = None
         for key in [key for key in keys if (key.name, key.key_id) in there]:
             try:
                 opened = open_checkpoint(note, key)
             except NoteRefused as refused:
-                raise NotTrusted(f"the checkpoint of {origin} is refused: {refused}") from None
+                raise NotTrusted(f"the checkpoint of {log} is refused: {refused}") from None
         if opened is None:
-            raise NotTrusted(f"the checkpoint is not signed by a trusted key of {origin}")
+            raise NotTrusted(f"the checkpoint is not signed by a trusted key of {log}")
         return opened
-
-
-def add_options(parser: Parser) -> None:
-    """``--policy`` and ``--log-key``, as ``haulproof verify`` has them."""
-    parser.add_argument("--policy", type=Path, metavar="FILE", help="what you trust (tlog-policy)")
-    parser.add_argument("--log-key", metavar="VKEY", help="trust this log key")
 
 
 def trust_of(policy: Path | None, log_key: str | None) -> Trust:

@@ -17,6 +17,7 @@ import stamina
 
 from haulproof.__main__ import main
 from ledger.tile_directory import writing
+from tests.faults.small_disks import fill, small_disk
 from tests.haulproof.log.web_server import Server, hosting, serving
 from tests.ledger.made_log import MadeLog
 from tests.ledger.second_recheck import from_directory, from_http, recheck
@@ -173,6 +174,26 @@ def test_a_disk_that_is_read_only_is_told(server: Server, mirror: Mirror) -> Non
 
     assert code == 3
     assert "/proc/copy" in said
+
+
+@pytest.mark.root
+def test_a_full_disk_is_told_and_the_copy_goes_on(
+    server: Server, mirror: Mirror, tmp_path: Path
+) -> None:
+    server.log.publish(300)
+    with small_disk(tmp_path / "disk", 2) as disk:
+        assert mirror(folder=disk / "copy")[0] == 0
+        server.log.publish(2_000)
+        filler = fill(disk)
+
+        code, _, said = mirror(folder=disk / "copy")
+
+        assert code == 3
+        assert f"the disk under {disk / 'copy'} is full" in said
+        assert recheck(from_directory(disk / "copy"), server.log.vkey) == 300
+        filler.unlink()
+        assert mirror(folder=disk / "copy")[0] == 0
+        assert recheck(from_directory(disk / "copy"), server.log.vkey) == 2_000
 
 
 @pytest.mark.parametrize(

@@ -15,10 +15,10 @@ import stamina
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from haulproof.__main__ import main
-from ledger.checkpoint import open_checkpoint
+from ledger.checkpoint import TreeHead, open_checkpoint, sign_checkpoint
 from ledger.cosignature import Ed25519Cosigner, cosign
-from ledger.merkle import ProofRefused, verify_consistency
-from ledger.note import format_note, parse_note
+from ledger.merkle import EMPTY_ROOT, ProofRefused, verify_consistency
+from ledger.note import Ed25519NoteSigner, format_note, parse_note
 from tests.haulproof.log.web_server import Server, hosting, send, serving
 from tests.ledger.made_log import ORIGIN, MadeLog
 
@@ -201,6 +201,29 @@ def test_what_is_no_checkpoint_is_told(server: Server, look: Look) -> None:
         code, _, said = look()
         assert code == 1
         assert "no checkpoint" in said
+
+
+def test_a_name_from_outside_does_not_steer_the_terminal(server: Server, look: Look) -> None:
+    name = "example.org/\x9b2J"
+    stranger = Ed25519NoteSigner(name, Ed25519PrivateKey.generate())
+    head = TreeHead(name, 0, EMPTY_ROOT)
+    server.log.files["checkpoint"] = sign_checkpoint(head, stranger)
+
+    code, _, said = look()
+
+    assert code == 1
+    assert "no key of the log example.org/?2J is trusted" in said
+
+
+@pytest.mark.parametrize("every", ["", "0", "-1", "nan", "inf", "1e9", "soon"])
+def test_an_interval_that_is_none_is_wrong_usage(
+    every: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(["log", "monitor", "http://127.0.0.1:9/log", f"--every={every}"])
+
+    assert ended.value.code == 2
+    assert "is not a number of seconds" in capsys.readouterr().err
 
 
 def test_nobody_answering_is_the_environment(look: Look, server: Server) -> None:
