@@ -9,6 +9,7 @@ from ledger.verified_tree import (
     LogUnsound,
     NotPublished,
     PublishedLog,
+    VerifiedTree,
     tree_if_newer,
 )
 
@@ -37,11 +38,7 @@ def bring_up_to(
             if known is not None and seen.head == known.head:
                 copy.publish(seen)
             return 0
-        for level, n in _places(first, tree.size):
-            if level == 0:
-                copy.keep_entries(n, tree.entries(n))
-                progress(min((n + 1) * TILE_WIDTH, tree.size))
-            copy.keep_tile(level, n, tree.tile(level, n))
+        _copy_places(copy, tree, first, progress)
     except LogUnsound as unsound:
         place = copy.root / unsound.path
         if not place.is_file() or unsound.path == "checkpoint":
@@ -51,6 +48,19 @@ def bring_up_to(
         ) from unsound
     copy.publish(seen)
     return tree.size - first
+
+
+def _copy_places(
+    copy: TileDirectoryWriter, tree: VerifiedTree, first: int, progress: Callable[[int], None]
+) -> None:
+    try:
+        for level, n in _places(first, tree.size):
+            if level == 0:
+                copy.keep_entries(n, tree.entries(n))
+                progress(min((n + 1) * TILE_WIDTH, tree.size))
+            copy.keep_tile(level, n, tree.tile(level, n))
+    finally:
+        copy.flush()  # what was verified before a failure need not be read again
 
 
 def _places(first: int, size: int) -> Iterator[tuple[int, int]]:

@@ -5,9 +5,10 @@
 
 What a crash leaves, in the order of writing:
 
-1. a file is written aside and synced, then renamed: nothing, or tiles that no checkpoint covers
-2. folders are synced:                               the same
-3. partial tiles that have long been full are removed, the checkpoint is replaced: old or new one
+1. files are written aside, some at a time:  nothing; the next writer removes them
+2. they are synced, then get their names:    tiles that no checkpoint covers
+3. their folders are synced:                 the same
+4. partial tiles that have long been full are removed, the checkpoint is replaced: old or new one
 
 A file is never overwritten with other bytes, except the checkpoint. A partial tile stays until its
 full tile is covered by the checkpoint before the one that is replaced, so that whoever has just
@@ -17,12 +18,13 @@ read a checkpoint finds everything under it.
 import fcntl
 import os
 from collections.abc import Iterator, Sequence
+from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
 from ledger.checkpoint import Checkpoint, unverified_head
 from ledger.merkle import HASH_BYTES
-from ledger.note import NOTE_BYTES_MAX
+from ledger.note import NOTE_BYTES_MAX, NoteRefused
 from ledger.tiles import (
     ENTRY_BYTES_MAX,
     TILE_WIDTH,
@@ -39,6 +41,9 @@ PREVIOUS = "checkpoint.previous"
 
 _LOCK = ".lock"
 _ASIDE = ".unfinished"
+_ASIDE_FILES_MAX, _ASIDE_BYTES_MAX = 64, 8_000_000
+_SYNCED_AT_ONCE = 16
+"""Files that wait for the disk side by side: it makes one write of many."""
 _FILE_MODE = 0o644
 _ENTRY_LENGTH_BYTES = 2
 
@@ -94,7 +99,12 @@ def writing(root: Path) -> Iterator["TileDirectoryWriter"]:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise DirectoryBusy(f"{root} is being written to") from None
-        yield TileDirectoryWriter(root)
+        with ThreadPoolExecutor(_SYNCED_AT_ONCE) as syncing:
+            writer = TileDirectoryWriter(root, syncing)
+            try:
+                yield writer
+            finally:
+                writer.close()
     finally:
         os.close(descriptor)
 
@@ -102,10 +112,16 @@ def writing(root: Path) -> Iterator["TileDirectoryWriter"]:
 class TileDirectoryWriter(TileDirectory):
     """The same directory for its one writer; made by ``writing``."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, syncing: Executor) -> None:
         super().__init__(root)
+        self._syncing = syncing
+        self._aside: dict[str, tuple[int, bytes]] = {}
+        """By path, what is written but has no name yet: open file and bytes."""
         self._unsynced: set[Path] = set()
         """Folders in which a name is new, or was left by a writer that may have been killed."""
+        (root / _ASIDE).mkdir(exist_ok=True)
+        for left_over in (root / _ASIDE).iterdir():
+            left_over.unlink()
 
     def keep_tile(self, level: int, n: int, hashes: bytes) -> None:
         """Write a full or partial tile, durable at ``publish``; ``TileConflict``."""
@@ -115,41 +131,71 @@ class TileDirectoryWriter(TileDirectory):
         """Write an entry bundle of 1 to 256 entries, durable at ``publish``; ``TileConflict``."""
         self._keep(entries_path(n, len(entries)), encode_bundle(entries))
 
+    def flush(self) -> None:
+        """Sync what is aside and give it its names; what is kept later is apart from it."""
+        try:
+            descriptors = [descriptor for descriptor, _ in self._aside.values()]
+            list(self._syncing.map(os.fsync, descriptors))
+            for number, path in enumerate(self._aside):
+                place = self.root / path
+                self._make_folder(place.parent)
+                os.rename(self._place_aside(number), place)
+                self._unsynced.add(place.parent)
+        finally:
+            self.close()
+
     def publish(self, checkpoint: Checkpoint) -> None:
         """Replace the checkpoint, once everything under it is kept; durable on return."""
+        self.flush()
         self._sync_folders()
-        try:
-            held = self.checkpoint()
-        except NotPublished:
-            held = None
+        held = self._there(CHECKPOINT, NOTE_BYTES_MAX)
         if held == checkpoint.note:
             return
         if held is not None:
             self._prune(held)
-            self._replace(PREVIOUS, held)
-        self._replace(CHECKPOINT, checkpoint.note)
+            self._write_aside(PREVIOUS, held)
+            self.flush()
+        self._write_aside(CHECKPOINT, checkpoint.note)
+        self.flush()
         self._sync_folders()
 
+    def close(self) -> None:
+        """Forget what has no name yet: after a failure too, so that the caller may try again."""
+        for descriptor, _ in self._aside.values():
+            os.close(descriptor)
+        self._aside.clear()
+
     def _keep(self, path: str, data: bytes) -> None:
-        try:
-            held = self._read(path, len(data))
-        except NotPublished:
-            self._make_folder((self.root / path).parent)
-            self._replace(path, data)
+        held = self._aside[path][1] if path in self._aside else self._there(path, len(data))
+        if held is None:
+            self._write_aside(path, data)
             return
         if held != data:
             raise TileConflict(self.root / path)
         self._unsynced.add((self.root / path).parent)
 
-    def _replace(self, path: str, data: bytes) -> None:
-        aside, place = self.root / _ASIDE, self.root / path
+    def _there(self, path: str, bytes_max: int) -> bytes | None:
+        try:
+            return self._read(path, bytes_max)
+        except NotPublished:
+            return None
+
+    def _write_aside(self, path: str, data: bytes) -> None:
         flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW
-        with os.fdopen(os.open(aside, flags, _FILE_MODE), "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        os.rename(aside, place)
-        self._unsynced.add(place.parent)
+        descriptor = os.open(self._place_aside(len(self._aside)), flags, _FILE_MODE)
+        self._aside[path] = descriptor, data
+        try:
+            with open(descriptor, "wb", closefd=False) as file:
+                file.write(data)
+        except OSError:
+            self.close()
+            raise
+        aside_bytes = sum(len(held) for _, held in self._aside.values())
+        if len(self._aside) >= _ASIDE_FILES_MAX or aside_bytes >= _ASIDE_BYTES_MAX:
+            self.flush()
+
+    def _place_aside(self, number: int) -> Path:
+        return self.root / _ASIDE / str(number)
 
     def _make_folder(self, folder: Path) -> None:
         if not folder.is_dir():
@@ -158,20 +204,15 @@ class TileDirectoryWriter(TileDirectory):
             self._unsynced.add(folder.parent)
 
     def _sync_folders(self) -> None:
-        for folder in self._unsynced:
-            descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-            try:
-                os.fsync(descriptor)
-            finally:
-                os.close(descriptor)
+        list(self._syncing.map(_sync_folder, self._unsynced))
         self._unsynced.clear()
 
     def _prune(self, held: bytes) -> None:
         """Remove partial tiles of the checkpoint before ``held``, as far as that has them full."""
         try:
             older, _ = unverified_head(self._read(PREVIOUS, NOTE_BYTES_MAX))
-        except NotPublished:
-            return
+        except (NotPublished, NoteRefused):
+            return  # nothing is known to be of no use any more
         covered = unverified_head(held)[0].size
         for level, n, _ in partial_tiles(older.size):
             if width_of(level, n, covered) == TILE_WIDTH:
@@ -186,3 +227,11 @@ class TileDirectoryWriter(TileDirectory):
                 partial.unlink()
             folder.rmdir()
             self._unsynced.discard(folder)
+
+
+def _sync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable
+from contextlib import suppress
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -37,7 +38,7 @@ def files_of(root: Path) -> dict[str, bytes]:
     return {
         str(path.relative_to(root)): path.read_bytes()
         for path in root.rglob("*")
-        if path.is_file() and not path.name.startswith(".")
+        if path.is_file() and not path.relative_to(root).parts[0].startswith(".")
     }
 
 
@@ -87,6 +88,34 @@ def test_partial_tiles_stay_while_the_last_checkpoint_but_one_needs_them(tmp_pat
     assert (tmp_path / "tile/0/001.p/44").is_file()
     assert (tmp_path / "tile/1/000.p/1").is_file()
     assert recheck(from_directory(tmp_path), log.vkey) == 310
+
+
+def test_a_damaged_note_of_the_checkpoint_before_removes_nothing(tmp_path: Path) -> None:
+    log = MadeLog()
+    copy(log, 200, tmp_path)
+    copy(log, 300, tmp_path)
+    (tmp_path / "checkpoint.previous").write_bytes(b"?")
+
+    copy(log, 310, tmp_path)
+
+    assert (tmp_path / "tile/0/000.p/200").is_file()
+    assert recheck(from_directory(tmp_path), log.vkey) == 310
+
+
+def test_a_path_has_one_content_before_it_has_its_name(tmp_path: Path) -> None:
+    with writing(tmp_path) as directory:
+        directory.keep_tile(0, 0, bytes(32))
+        directory.keep_tile(0, 0, bytes(32))
+        with pytest.raises(TileConflict):
+            directory.keep_tile(0, 0, b"x" * 32)
+
+
+def test_what_a_killed_writer_left_aside_is_removed(tmp_path: Path) -> None:
+    (tmp_path / ".unfinished").mkdir()
+    (tmp_path / ".unfinished" / "3").write_bytes(b"half")
+
+    with writing(tmp_path):
+        assert list((tmp_path / ".unfinished").iterdir()) == []
 
 
 def test_a_file_with_other_bytes_is_never_overwritten(tmp_path: Path) -> None:
@@ -174,6 +203,24 @@ def test_a_folder_in_the_way_is_nothing_published(tmp_path: Path) -> None:
         TileDirectory(tmp_path).checkpoint()
     with pytest.raises(NotPublished):
         TileDirectory(tmp_path / "absent").tile(0, 0, 1)
+
+
+@pytest.mark.parametrize("done", [False, True], ids=["failed", "done, answer lost"])
+@pytest.mark.parametrize("call", ["rename", "fsync", "mkdir"])
+def test_the_same_writer_goes_on_after_a_failure(
+    call: str, done: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log = MadeLog()
+    seen = log.publish(700)
+    with writing(tmp_path) as directory:
+        for at in range(1, 8):
+            planted = _Planted(at, done)
+            with monkeypatch.context() as patched, suppress(_Crash):
+                patched.setattr(os, call, planted.over(getattr(os, call)))
+                bring_up_to(directory, log, seen, known_to(directory, log), lambda _: None)
+        bring_up_to(directory, log, seen, known_to(directory, log), lambda _: None)
+
+    assert recheck(from_directory(tmp_path), log.vkey) == 700
 
 
 class _Crash(OSError):

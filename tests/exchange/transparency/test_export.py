@@ -203,7 +203,7 @@ def _export_and_kill(exchange: Exchange, root: Path, rng: random.Random) -> bool
 def _writes(root: Path) -> tuple[int, int]:
     """Changes with each file that is written aside."""
     try:
-        found = os.stat(root)
+        found = os.stat(root / ".unfinished")
     except FileNotFoundError:
         return 0, 0
     return found.st_mtime_ns, found.st_ino
