@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-from haulproof.log.telling import Progress, shown
+from haulproof.log.telling import Progress, counted, shown
 from ledger.checkpoint import Checkpoint
 from ledger.copying import bring_up_to
 from ledger.tile_directory import TileDirectoryWriter
@@ -38,9 +38,8 @@ class Copied:
     def line(self, root: Path) -> str:
         """For people."""
         head = self.checkpoint.head
-        return (
-            f"{root} holds {shown(head.origin)}: {head.size:,} leaves, {self.leaves:,} of them new"
-        )
+        leaves = counted(head.size, "leaf", "leaves")
+        return f"{root} holds {shown(head.origin)}: {leaves}, {self.leaves:,} new"
 
 
 def copy_once(

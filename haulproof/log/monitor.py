@@ -16,7 +16,7 @@ from haulproof.log.fork_file import write_fork
 from haulproof.log.http_log import open_log
 from haulproof.log.looking import Seen, look
 from haulproof.log.options import add_every, add_trust
-from haulproof.log.telling import Progress, complain, say, sentence_of, shown
+from haulproof.log.telling import Progress, complain, counted, say, sentence_of, shown
 from haulproof.log.trust import Trust, trust_of
 from haulproof.parser import Parser
 from ledger.verified_tree import LogForked, PublishedLog
@@ -96,6 +96,7 @@ def _members(seen: Seen, trust: Trust, state: Path) -> dict[str, Any]:
         "size": head.size,
         "root": head.root.hex(),
         "entries_read": seen.entries_read,
+        "kinds": dict(seen.kinds.most_common()),
         "older": seen.older,
         "cosigned": trust.cosigners(seen.checkpoint),
         "forked": False,
@@ -106,11 +107,13 @@ def _members(seen: Seen, trust: Trust, state: Path) -> dict[str, Any]:
 def _line(seen: Seen, trust: Trust) -> str:
     head, names = seen.checkpoint.head, trust.cosigners(seen.checkpoint)
     at = datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+    kinds = ", ".join(f"{count:,} {kind}" for kind, count in seen.kinds.most_common())
+    read = counted(seen.entries_read, "new entry", "new entries")
     cosigned = f", cosigned by {', '.join(names)}" if names else ""
     older = ", an older checkpoint of the same history" if seen.older else ""
     return (
-        f"{at}  {shown(head.origin)}  {head.size:,} leaves, root {head.root.hex()[:16]}, "
-        f"{seen.entries_read:,} entries read{cosigned}{older}"
+        f"{at}  {shown(head.origin)}  {counted(head.size, 'leaf', 'leaves')}, "
+        f"root {head.root.hex()[:16]}, {read}{f' ({kinds})' if kinds else ''}{cosigned}{older}"
     )
 
 

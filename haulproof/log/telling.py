@@ -72,6 +72,11 @@ def shown(text: str) -> str:
     return "".join(sign if sign.isprintable() else "?" for sign in text[:_SHOWN_MAX])
 
 
+def counted(number: int, one: str, many: str) -> str:
+    """A number with its noun."""
+    return f"{number:,} {one if number == 1 else many}"
+
+
 def say(members: Mapping[str, Any], line: str, *, as_json: bool) -> None:
     """One look: a line for people or an object for programs."""
     print(json.dumps(members) if as_json else line, flush=True)

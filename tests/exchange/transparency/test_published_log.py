@@ -1,15 +1,19 @@
 """What /log/ serves is C2SP tlog-tiles: paths, widths, types, caching, compression, HEAD."""
 
 import gzip
+import json
+from collections import Counter
+from pathlib import Path
 
 import httpx
 import pytest
 
 from exchange.transparency.endpoints import accepts_gzip
 from exchange.transparency.repository import append_leaves
+from haulproof.__main__ import main
 from ledger.tiles import entries_path, partial_tiles, tile_path
 from tests.exchange.world import World
-from tests.ledger.second_recheck import from_http, recheck
+from tests.ledger.second_recheck import from_directory, from_http, recheck
 
 _FOR_EVER = "public, max-age=31536000, immutable"
 
@@ -139,3 +143,23 @@ def test_what_no_checkpoint_covers_is_not_there(world: World, path: str) -> None
     assert answer.status_code == 404, answer.text
     if len(path) < 100:
         assert answer.headers["Cache-Control"] == "no-store"
+
+
+def test_our_own_monitor_and_mirror_read_it(
+    world: World, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    url = f"{str(world.http.base_url).rstrip('/')}/log"
+    key = ["--log-key", world.exchange.log_vkey, "--json"]
+    monitor = ["log", "monitor", url, "--once", "--state", str(tmp_path / "state"), *key]
+    mirror = ["log", "mirror", url, str(tmp_path / "copy"), *key]
+    seen: Counter[str] = Counter()
+    for count in (3, 250, 700):
+        size = grow(world, count)
+
+        assert main(monitor) == main(mirror) == 0
+
+        told = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+        assert [one["size"] for one in told] == [size, size]
+        seen += Counter(told[0]["kinds"])
+        assert recheck(from_directory(tmp_path / "copy"), world.exchange.log_vkey) == size
+    assert seen == {"org-key": 1, "segment": 953}

@@ -291,7 +291,7 @@ def test_a_line_for_people(
 
     printed = capsys.readouterr().out
     assert f"{ORIGIN}  1,234 leaves, root {checkpoint.head.root.hex()[:16]}" in printed
-    assert "1,234 entries read" in printed
+    assert "1,234 new entries (1,234 other)" in printed
 
 
 def test_without_a_file_named_the_state_is_the_users(
