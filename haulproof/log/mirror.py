@@ -1,20 +1,17 @@
 """``haulproof log mirror``: a verified copy of a log, as a directory for any web server."""
 
-import time
 from argparse import Namespace
 from collections.abc import Sequence
 from pathlib import Path
 
-from exchange.exits import CommandStopped, EnvironmentUnfit
 from haulproof.log.copy_step import copy_once
-from haulproof.log.fork_file import write_fork
+from haulproof.log.following import follow
 from haulproof.log.http_log import open_log
 from haulproof.log.options import add_every, add_trust
 from haulproof.log.telling import complain, say, sentence_of
-from haulproof.log.trust import Trust, trust_of
+from haulproof.log.trust import trust_of
 from haulproof.parser import Parser
-from ledger.tile_directory import TileDirectoryWriter, writing
-from ledger.verified_tree import LogForked, PublishedLog
+from ledger.tile_directory import writing
 
 _EXAMPLES = """\
 examples:
@@ -33,33 +30,20 @@ def main(argv: Sequence[str]) -> int:
     """Copy what is new; with ``--follow`` go on until Ctrl-C."""
     options = _parser().parse_args(argv)
     try:
-        trust = trust_of(options.policy, options.log_key)
-        with open_log(options.url) as log, writing(options.dir) as copy:
-            return _follow(options, log, copy, trust)
-    except CommandStopped as stopped:
-        return complain("mirror", stopped)
+        return _follow(options)
     except Exception as error:
         return complain("mirror", sentence_of(error, options.url, options.dir))
 
 
-def _follow(options: Namespace, log: PublishedLog, copy: TileDirectoryWriter, trust: Trust) -> int:
-    while True:
-        try:
+def _follow(options: Namespace) -> int:
+    trust = trust_of(options.policy, options.log_key)
+    with open_log(options.url) as log, writing(options.dir) as copy:
+
+        def copy_and_say() -> None:
             copied = copy_once("mirror", log, copy, trust.open)
             say(copied.members(copy.root), copied.line(copy.root), as_json=options.json)
-        except LogForked as forked:
-            path = write_fork(forked, options.dir)
-            raise CommandStopped(
-                f"{forked}. Both are in {path}: show it to everyone who reads the log"
-            ) from forked
-        except Exception as error:
-            stopped = sentence_of(error, options.url, options.dir)
-            if not options.follow or not isinstance(stopped, EnvironmentUnfit):
-                raise stopped from error
-            complain("mirror", stopped)
-        if not options.follow:
-            return 0
-        time.sleep(options.every)
+
+        return follow("mirror", copy_and_say, options, options.dir, once=not options.follow)
 
 
 def _parser() -> Parser:

@@ -1,7 +1,6 @@
 """``haulproof log monitor``: follow a log over HTTP and notice when it forks."""
 
 import os
-import time
 from argparse import Namespace
 from collections.abc import Sequence
 from contextlib import suppress
@@ -10,16 +9,16 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from exchange.exits import CommandStopped, EnvironmentUnfit
+from exchange.exits import CommandStopped
 from haulproof.log import monitor_state
-from haulproof.log.fork_file import write_fork
+from haulproof.log.following import follow
 from haulproof.log.http_log import open_log
 from haulproof.log.looking import Seen, look
 from haulproof.log.options import add_every, add_trust
-from haulproof.log.telling import Progress, complain, counted, say, sentence_of, shown
+from haulproof.log.telling import Progress, complain, counted, say, shown
 from haulproof.log.trust import Trust, trust_of
 from haulproof.parser import Parser
-from ledger.verified_tree import LogForked, PublishedLog
+from ledger.verified_tree import PublishedLog
 
 _EXAMPLES = """\
 examples:
@@ -47,20 +46,12 @@ def _follow(options: Namespace) -> int:
     trust = trust_of(options.policy, options.log_key)
     state = options.state or _usual_state(options.url)
     with open_log(options.url) as log:
-        while True:
-            try:
-                seen = _look(log, trust, state)
-                say(_members(seen, trust, state), _line(seen, trust), as_json=options.json)
-            except LogForked as forked:
-                return _forked(forked, state, options.json)
-            except Exception as error:
-                stopped = sentence_of(error, options.url, state)
-                if options.once or not isinstance(stopped, EnvironmentUnfit):
-                    raise stopped from error
-                complain("monitor", stopped)
-            if options.once:
-                return 0
-            time.sleep(options.every)
+
+        def look_and_say() -> None:
+            seen = _look(log, trust, state)
+            say(_members(seen, trust, state), _line(seen, trust), as_json=options.json)
+
+        return follow("monitor", look_and_say, options, state, once=options.once)
 
 
 def _look(log: PublishedLog, trust: Trust, state: Path) -> Seen:
@@ -78,15 +69,6 @@ def _look(log: PublishedLog, trust: Trust, state: Path) -> Seen:
         lambda remembered: monitor_state.save(state, remembered),
         progress,
     )
-
-
-def _forked(forked: LogForked, state: Path, as_json: bool) -> int:
-    path = write_fork(forked, state)
-    stopped = CommandStopped(f"{forked}. Both are in {path}: show it to everyone who reads the log")
-    if as_json:
-        found = {"origin": forked.newer.head.origin, "forked": True, "fork_file": str(path)}
-        say(found, "", as_json=True)
-    return complain("monitor", stopped)
 
 
 def _members(seen: Seen, trust: Trust, state: Path) -> dict[str, Any]:
