@@ -44,7 +44,6 @@ COMMANDS: dict[str, Command] = {
         Command("sim", "firmware_sim.cli", "sim", "the truck on the bench"),
         Command("log", "haulproof.log.cli", "exchange", "cosign a log, follow it, keep a copy"),
         Command("verify", "haulproof.verify", "verify", "check evidence offline"),
-        Command("log", "haulproof.log.cli", "log", "publish, mirror or monitor a log"),
         Command("bench", "haulproof.bench.cli", "agent,exchange,sim", "every figure in the docs"),
     )
 }

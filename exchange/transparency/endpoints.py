@@ -6,6 +6,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Path, Request
 from fastapi.responses import Response
+from fastapi.routing import APIRoute
 from pydantic import BaseModel, Field
 
 from exchange.api.context import Context
@@ -51,8 +52,6 @@ def describe(exchange: Context) -> LogAnswer:
     )
 
 
-@router.head("/log/checkpoint", include_in_schema=False)
-@router.head("/log/checkpoint.latest", include_in_schema=False)
 @router.get(
     "/log/checkpoint", summary="Newest checkpoint", response_class=Response, responses={200: _TEXT}
 )
@@ -71,7 +70,6 @@ def checkpoint(exchange: Context) -> Response:
     )
 
 
-@router.head("/log/tile/{path:path}", include_in_schema=False)
 @router.get(
     "/log/tile/{path:path}",
     summary="A tile or entry bundle",
@@ -126,3 +124,19 @@ def accepts_gzip(accept_encoding: str) -> bool:
         if name in ("gzip", "x-gzip"):
             return all(not _WEIGHT_ZERO.fullmatch(parameter) for parameter in parameters)
     return False
+
+
+def _answer_head() -> None:
+    """HEAD for everything under /log/, as a web server over the same files would answer it."""
+    for route in list(router.routes):
+        if isinstance(route, APIRoute) and route.path.startswith("/log/"):
+            router.add_api_route(
+                route.path,
+                route.endpoint,
+                methods=["HEAD"],
+                response_class=Response,
+                include_in_schema=False,
+            )
+
+
+_answer_head()
