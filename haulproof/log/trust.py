@@ -7,7 +7,7 @@ from haulproof.log.telling import shown
 from haulproof.verify import CannotVerify, policy_text
 from ledger.checkpoint import Checkpoint, open_checkpoint, unverified_head
 from ledger.cosignature import verify_cosignature
-from ledger.note import NoteRefused, SignedNote
+from ledger.note import NoteRefused
 from ledger.policy import Policy, PolicyRefused, parse_policy
 
 
@@ -24,7 +24,7 @@ class Trust:
     def open(self, note: bytes, origin: str | None = None) -> Checkpoint:
         """Verify a checkpoint, of that origin where one is given; ``NotTrusted``."""
         try:
-            head, signed = unverified_head(note)
+            head, _ = unverified_head(note)
         except NoteRefused as refused:
             raise NotTrusted(f"what is served there is no checkpoint: {refused}") from None
         if origin is not None and origin != head.origin:
@@ -32,7 +32,7 @@ class Trust:
                 f"this is the log {shown(head.origin)}, but {shown(origin)} was there before: "
                 "check the address"
             )
-        checkpoint = self._verified(note, signed, head.origin)
+        checkpoint = self._verified(note, head.origin)
         if not self._policy.quorum_met(self.cosigners(checkpoint)):
             raise NotTrusted(
                 f"the checkpoint of {head.size} leaves lacks cosignatures of the witnesses that "
@@ -52,24 +52,17 @@ class Trust:
             names.append(name)
         return names
 
-    def _verified(self, note: bytes, signed: SignedNote, origin: str) -> Checkpoint:
-        """By every trusted key of the log that has a line there: one that is wrong is too many."""
+    def _verified(self, note: bytes, origin: str) -> Checkpoint:
         keys = [key for key in self._policy.logs if key.name == origin]
         log = shown(origin)
         if not keys:
             raise NotTrusted(
                 f"no key of the log {log} is trusted: give its key with --log-key or --policy"
             )
-        there = {(line.name, line.key_id) for line in signed.signatures}
-        opened = None
-        for key in [key for key in keys if (key.name, key.key_id) in there]:
-            try:
-                opened = open_checkpoint(note, key)
-            except NoteRefused as refused:
-                raise NotTrusted(f"the checkpoint of {log} is refused: {refused}") from None
-        if opened is None:
-            raise NotTrusted(f"the checkpoint is not signed by a trusted key of {log}")
-        return opened
+        try:
+            return open_checkpoint(note, *keys)
+        except NoteRefused as refused:
+            raise NotTrusted(f"the checkpoint of {log} is refused: {refused}") from None
 
 
 def trust_of(policy: Path | None, log_key: str | None) -> Trust:

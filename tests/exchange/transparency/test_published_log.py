@@ -163,3 +163,15 @@ def test_our_own_monitor_and_mirror_read_it(
         seen += Counter(told[0]["kinds"])
         assert recheck(from_directory(tmp_path / "copy"), world.exchange.log_vkey) == size
     assert seen == {"org-key": 1, "segment": 953}
+
+
+def test_either_key_of_the_log_is_enough(
+    world: World, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    url = f"{str(world.http.base_url).rstrip('/')}/log"
+    grow(world, 3)
+
+    for number, key in enumerate((world.exchange.log_vkey, world.exchange.log_ml_dsa_vkey)):
+        state = str(tmp_path / str(number))
+        assert main(["log", "monitor", url, "--once", "--state", state, "--log-key", key]) == 0
+        assert "4 leaves" in capsys.readouterr().out

@@ -81,9 +81,14 @@ def send(
     handler.wfile.write(body)
 
 
+class _Server(ThreadingHTTPServer):
+    def handle_error(self, *_: Any) -> None:
+        """A client that has read enough hangs up: nothing to tell."""
+
+
 @contextmanager
 def _running(handler: Any) -> Iterator[int]:
-    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    server = _Server(("127.0.0.1", 0), handler)
     server.daemon_threads = True
     thread = Thread(target=partial(server.serve_forever, poll_interval=0.02))
     thread.start()
