@@ -143,6 +143,8 @@ def _headers_of(refusal: ExchangeRefusal, problem: Problem) -> dict[str, str] | 
         return {"WWW-Authenticate": 'Bearer realm="haulproof"'}
     if isinstance(refusal, OverQuota):
         return {"Retry-After": str(refusal.retry_after_s)}
+    if isinstance(refusal, NotInLog):
+        return {"Cache-Control": "no-store"}  # a later checkpoint may cover it in a moment
     if problem.status == 503:
         return {"Retry-After": str(BUSY_RETRY_S)}
     return None

@@ -1,9 +1,12 @@
 """The published log under /log/ (C2SP tlog-tiles) and what a reader must know of it."""
 
+import gzip
+import re
 from typing import Annotated
 
-from fastapi import APIRouter, Path
+from fastapi import APIRouter, Path, Request
 from fastapi.responses import Response
+from fastapi.routing import APIRoute
 from pydantic import BaseModel, Field
 
 from exchange.api.context import Context
@@ -16,6 +19,7 @@ from schemas.limits import INT64_MAX
 
 router = APIRouter(tags=["log"])
 
+_WEIGHT_ZERO = re.compile(r"q=0(\.0{0,3})?")
 _FOR_EVER = "public, max-age=31536000, immutable"
 _BYTES = {"content": {"application/octet-stream": {"schema": {"type": "string"}}}}
 _TEXT = {"content": {"text/plain": {"schema": {"type": "string"}}}}
@@ -73,6 +77,7 @@ def checkpoint(exchange: Context) -> Response:
     responses={200: _BYTES},
 )
 def log_tile(
+    request: Request,
     exchange: Context,
     path: Annotated[str, Path(max_length=128, description="As in C2SP tlog-tiles.")],
 ) -> Response:
@@ -85,9 +90,13 @@ def log_tile(
         found = entries(conn, n, width) if level is None else tile(conn, level, n, width)
     if found is None:
         raise NotInLog("No published checkpoint covers this tile.")
-    return Response(
-        found, media_type="application/octet-stream", headers={"Cache-Control": _FOR_EVER}
-    )
+    headers = {"Cache-Control": _FOR_EVER}
+    if level is None:
+        headers["Vary"] = "Accept-Encoding"
+        if accepts_gzip(request.headers.get("Accept-Encoding", "")):
+            found = gzip.compress(found, mtime=0)
+            headers["Content-Encoding"] = "gzip"
+    return Response(found, media_type="application/octet-stream", headers=headers)
 
 
 @router.get(
@@ -106,3 +115,28 @@ def key_statement(
     if found is None:
         raise NotInLog("No key statement has this index in the published log.")
     return Response(found, media_type="application/cose", headers={"Cache-Control": _FOR_EVER})
+
+
+def accepts_gzip(accept_encoding: str) -> bool:
+    """Whether a client asks for gzip by name (RFC 9110 section 12.5.3), with any weight but 0."""
+    for coding in accept_encoding.lower().split(","):
+        name, *parameters = (part.strip() for part in coding.split(";"))
+        if name in ("gzip", "x-gzip"):
+            return all(not _WEIGHT_ZERO.fullmatch(parameter) for parameter in parameters)
+    return False
+
+
+def _answer_head() -> None:
+    """HEAD for everything under /log/, as a web server over the same files would answer it."""
+    for route in list(router.routes):
+        if isinstance(route, APIRoute) and route.path.startswith("/log/"):
+            router.add_api_route(
+                route.path,
+                route.endpoint,
+                methods=["HEAD"],
+                response_class=Response,
+                include_in_schema=False,
+            )
+
+
+_answer_head()

@@ -9,6 +9,9 @@ EXIT_DONE, EXIT_USAGE, EXIT_ENVIRONMENT = 0, 2, 3
 WORDS: dict[str, tuple[str, str, str]] = {
     "proof": ("haulproof.log.proof", "exchange", "ask a log for a leaf, with its proof"),
     "recover": ("haulproof.log.recover", "exchange", "make a log whole again after a restore"),
+    "export": ("haulproof.log.export", "exchange", "write an exchange's log into a directory"),
+    "mirror": ("haulproof.log.mirror", "log", "keep a verified copy of a log in a directory"),
+    "monitor": ("haulproof.log.monitor", "log", "follow a log and notice when it forks"),
 }
 """Word to the module whose ``main(argv) -> int`` serves it, the extra that it needs, a summary."""
 

@@ -30,13 +30,14 @@ from exchange.transparency.signer import fence_of
 from haulproof.parser import Parser
 from ledger.fence import Fence, FenceMoved, FenceUncertain
 from ledger.note import NOTE_BYTES_MAX, NoteRefused, VKey
+from ledger.tile_directory import TileDirectory
 from ledger.tiles import TILE_WIDTH, entries_path
+from ledger.verified_tree import NotPublished
 from schemas.kinds import TYPE_TEXT
 
 EXIT_DONE, EXIT_NOT = 0, 1
 
 _TYPE_OF = {int(kind): text for kind, text in TYPE_TEXT.items()}
-_BUNDLE_BYTES_MAX = TILE_WIDTH * (2 + 65_535)
 _EXAMPLES = """\
 examples:
   haulproof log recover --dir ex                       how the log stands; nothing is changed
@@ -55,19 +56,18 @@ class DirectoryCopy:
     """A copy of the log in a directory, in the layout of C2SP tlog-tiles."""
 
     def __init__(self, root: Path) -> None:
-        self._root = root
+        self._held = TileDirectory(root)
 
     def entries(self, n: int, width: int) -> bytes:
         """The bundle of ``width`` entries, or the full one; ``CopyLacks`` when neither is there."""
-        for path in (entries_path(n, width), entries_path(n)):
+        for wanted in (width, TILE_WIDTH):
             try:
-                with (self._root / path).open("rb") as file:
-                    return file.read(_BUNDLE_BYTES_MAX)
-            except FileNotFoundError:
+                return self._held.entries(n, wanted)
+            except NotPublished:
                 continue
             except OSError as error:
                 raise EnvironmentUnfit(
-                    f"{self._root / path} cannot be read ({error.strerror})"
+                    f"{error.filename} cannot be read ({error.strerror})"
                 ) from None
         raise recovery.CopyLacks(
             f"the copy has no {entries_path(n, width)}: use one that was made later"

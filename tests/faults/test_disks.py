@@ -13,26 +13,13 @@ from tests.faults.outbox_found import gaps
 from tests.faults.parts import wait_until
 from tests.faults.published_log import LogReader
 from tests.faults.receiving import Receiving
+from tests.faults.small_disks import fill, small_disk
 from tests.faults.stage import Stage
 
 pytestmark = pytest.mark.root
 
 DRIVEN_S = 20_000
 ENVIRONMENT = 3
-
-
-@contextmanager
-def small_disk(where: Path, megabytes: int) -> Iterator[Path]:
-    """A file system of its own."""
-    where.mkdir()
-    size = f"size={megabytes}m,mode=0755"
-    mounted = ["mount", "-t", "tmpfs", "-o", size, "tmpfs", str(where)]
-    if subprocess.run(mounted, capture_output=True, check=False).returncode != 0:
-        pytest.skip("nothing can be mounted here")
-    try:
-        yield where
-    finally:
-        subprocess.run(["umount", "--lazy", str(where)], check=True)
 
 
 @contextmanager
@@ -44,19 +31,6 @@ def read_only(folder: Path) -> Iterator[None]:
         yield
     finally:
         subprocess.run(["umount", "--lazy", str(folder)], check=True)
-
-
-def fill(disk: Path) -> Path:
-    """Leave nothing free on it."""
-    filler = disk / "filler"
-    with filler.open("wb", buffering=0) as file:
-        block = 1 << 20
-        while block:
-            try:
-                file.write(bytes(block))
-            except OSError:
-                block //= 2
-    return filler
 
 
 @pytest.fixture(scope="module")
