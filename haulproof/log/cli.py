@@ -8,6 +8,7 @@ EXIT_DONE, EXIT_USAGE, EXIT_ENVIRONMENT = 0, 2, 3
 
 WORDS: dict[str, tuple[str, str, str]] = {
     "recover": ("haulproof.log.recover", "exchange", "make a log whole again after a restore"),
+    "witness": ("haulproof.log.witness.cli", "witness", "cosign the checkpoints of logs you know"),
 }
 """Word to the module whose ``main(argv) -> int`` serves it, the extra that it needs, a summary."""
 
