@@ -31,6 +31,7 @@ TABLES: dict[str, Rights] = {
     "statement": APPEND,
     "checkpoint": APPEND,
     "newest_note": Rights(update=("size", "note")),
+    "witness_round": APPEND,
     "signer_state": Rights(update=("state", "detail", "since")),
     "segment_key": APPEND,
     "segment": APPEND,
