@@ -17,11 +17,13 @@ _COMMAND = [sys.executable, "-m", "haulproof", "log", "witness"]
 class WitnessProcess:
     """``haulproof log witness`` on a free port of this machine."""
 
-    def __init__(self, folder: Path, logs: str, name: str = "witness.example") -> None:
+    def __init__(
+        self, folder: Path, logs: str, name: str = "witness.example", port: int = 0
+    ) -> None:
         self.folder = folder
         file = folder.with_name(folder.name + "-logs.txt")
         file.write_text(logs)
-        self._words = ["--dir", str(folder), "--logs", str(file), "--listen", "127.0.0.1:0"]
+        self._words = ["--dir", str(folder), "--logs", str(file), "--listen", f"127.0.0.1:{port}"]
         self._name = name
         self.start()
 
@@ -52,12 +54,13 @@ class WitnessProcess:
         name = sha256(origin.encode()).hexdigest()
         return httpx.get(f"{self.url}/{name}/checkpoint", timeout=_DEADLINE_S)
 
-    def policy_lines(self, *, quorum: str = "all") -> str:
-        """Lines of a policy that asks for both its keys."""
+    def policy_lines(self, name: str = "w") -> str:
+        """Lines of a policy that asks for both its keys, as the group ``name``."""
         first, second = self.vkeys
         return (
-            f"witness w-ed25519 {first} {self.url}\nwitness w-ml-dsa {second} {self.url}\n"
-            f"group w {quorum} w-ed25519 w-ml-dsa\n"
+            f"witness {name}-ed25519 {first} {self.url}\n"
+            f"witness {name}-ml-dsa {second} {self.url}\n"
+            f"group {name} all {name}-ed25519 {name}-ml-dsa\n"
         )
 
     def stop(self) -> int:
