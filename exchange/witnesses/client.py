@@ -41,6 +41,7 @@ class WitnessClient:
         self._http = http
         self._prove = prove
         self._old_size = 0
+        self._cosigned_size = 0
 
     async def cosign(self, checkpoint: Published) -> dict[str, NoteSignature]:
         """Cosignatures of this checkpoint by the witness's names; ``NoCosignature``.
@@ -60,7 +61,7 @@ class WitnessClient:
             raise NoCosignature(f"its answer is not to be used: {refused}") from None
         if not lines:
             raise NoCosignature("its answer has no cosignature of a key in the policy")
-        self._old_size = checkpoint.size
+        self._old_size = self._cosigned_size = checkpoint.size
         return lines
 
     def _told_size(self, answer: httpx.Response, checkpoint: Published, asked_from: int) -> int:
@@ -73,6 +74,11 @@ class WitnessClient:
         if told > checkpoint.size:
             raise NoCosignature(
                 f"it says that it cosigned {told} leaves, and the checkpoint has {checkpoint.size}"
+            )
+        if told < self._cosigned_size:
+            raise NoCosignature(
+                f"it cosigned {self._cosigned_size} leaves and now stands at {told}: its state was "
+                "rolled back, ask its operator before you start it again"
             )
         if told == asked_from:
             raise NoCosignature(f"it holds another root for {told} leaves: ask its operator which")

@@ -118,6 +118,54 @@ def test_one_that_is_not_there_gives_nothing() -> None:
         asked(habits.closed_port(), 30)
 
 
+def test_one_that_forgot_what_it_cosigned_is_not_counted_any_more() -> None:
+    calls: list[int] = []
+
+    def answer(request: bytes, out: object) -> None:
+        calls.append(parse_request(request).old_size)
+        habit = habits.cosigning(ED25519) if len(calls) == 1 else habits.conflict(20)
+        habit(request, out)  # type: ignore[arg-type]
+
+    async def ask(url: str) -> None:
+        async with httpx.AsyncClient(timeout=10) as http:
+            client = WitnessClient(http, WitnessAddress(url, KEYS), LOG.proof)
+            await client.cosign(checkpoint(30))
+            for _ in range(2):
+                with pytest.raises(NoCosignature, match="cosigned 30 leaves and now stands at 20"):
+                    await client.cosign(checkpoint(50))
+
+    with serving(answer) as url:
+        asyncio.run(ask(url))
+
+    assert calls == [0, 30, 30]
+
+
+@pytest.mark.parametrize("kept", [False, True], ids=["failed", "done, but the answer was lost"])
+def test_after_a_lost_answer_it_is_found_where_it_stands(kept: bool) -> None:
+    stands_at = 0
+    calls: list[int] = []
+
+    def answer(request: bytes, out: object) -> None:
+        nonlocal stands_at
+        calls.append(parse_request(request).old_size)
+        if len(calls) == 1:
+            stands_at = 30 if kept else 0
+            return
+        habits.standing_at(stands_at, ED25519, [])(request, out)  # type: ignore[arg-type]
+
+    async def ask(url: str) -> dict[str, NoteSignature]:
+        async with httpx.AsyncClient(timeout=10) as http:
+            client = WitnessClient(http, WitnessAddress(url, KEYS), LOG.proof)
+            with pytest.raises(NoCosignature):
+                await client.cosign(checkpoint(30))
+            return await client.cosign(checkpoint(40))
+
+    with serving(answer) as url:
+        assert asyncio.run(ask(url)).keys() == {"w"}
+
+    assert calls == ([0, 0, 30] if kept else [0, 0])
+
+
 def test_after_a_bad_answer_it_is_asked_again_as_if_nothing_had_been() -> None:
     sizes: list[int] = []
 

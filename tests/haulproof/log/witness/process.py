@@ -51,8 +51,12 @@ class WitnessProcess:
         return httpx.post(f"{self.url}/add-checkpoint", content=body, timeout=_DEADLINE_S)
 
     def checkpoint(self, origin: str) -> httpx.Response:
-        name = sha256(origin.encode()).hexdigest()
-        return httpx.get(f"{self.url}/{name}/checkpoint", timeout=_DEADLINE_S)
+        return httpx.get(f"{self.url}/{self.hash_of(origin)}/checkpoint", timeout=_DEADLINE_S)
+
+    @staticmethod
+    def hash_of(origin: str) -> str:
+        """The name under which a witness shows a log's checkpoint to monitors."""
+        return sha256(origin.encode()).hexdigest()
 
     def policy_lines(self, name: str = "w") -> str:
         """Lines of a policy that asks for both its keys, as the group ``name``."""
