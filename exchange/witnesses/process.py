@@ -8,7 +8,6 @@ import asyncio
 import signal
 import threading
 import time
-from contextlib import AsyncExitStack
 from typing import Any
 
 import httpx
@@ -19,8 +18,9 @@ from psycopg import Connection
 from exchange.readiness import tell_ready
 from exchange.settings import Settings
 from exchange.store.database import connect
-from exchange.transparency.model import LogDamaged, Published
-from exchange.transparency.repository import node_reader, published
+from exchange.transparency.model import LogDamaged
+from exchange.transparency.newest import NothingPublished, newest
+from exchange.transparency.repository import node_reader
 from exchange.witnesses import repository
 from exchange.witnesses.client import WitnessClient
 from exchange.witnesses.model import Round, addresses, read_witness_policy
@@ -28,7 +28,7 @@ from exchange.witnesses.rounds import Patience, Rounds
 from ledger.merkle import consistency_proof
 from ledger.policy import Policy
 
-_LOOKS_PER_INTERVAL = 10
+_LOOK_EVERY_S = 0.1
 _AGAIN_AFTER_S = 1.0
 
 log = structlog.get_logger("witnesses")
@@ -72,42 +72,34 @@ async def follow(
         return consistency_proof(node_reader(conn, size2), size1, size2)
 
     while not repository.try_rounds_lock(conn):
-        if await _pause(stop, _AGAIN_AFTER_S):
+        await asyncio.sleep(_AGAIN_AFTER_S)
+        if stop.is_set():
             return
-    async with AsyncExitStack() as stack:
-        http = await stack.enter_async_context(httpx.AsyncClient(timeout=patience.timeout_s))
+    async with httpx.AsyncClient(timeout=patience.timeout_s) as http:
         clients = [WitnessClient(http, address, prove) for address in addresses(policy)]
         rounds = Rounds(policy, clients, patience)
         last: Round | None = None
+        next_at_s = 0.0
         while not stop.is_set():
-            began_s = time.monotonic()
-            last = await _turn(conn, rounds, last)
-            while time.monotonic() - began_s < interval_s:
-                if await _pause(stop, interval_s / _LOOKS_PER_INTERVAL):
-                    return
+            now_s = time.monotonic()
+            if now_s >= next_at_s:
+                held = await _turn(conn, rounds, last)
+                if held is not last:
+                    last, next_at_s = held, now_s + interval_s
+            await asyncio.sleep(_LOOK_EVERY_S)
 
 
 async def _turn(conn: Connection[Any], rounds: Rounds, last: Round | None) -> Round | None:
-    """One round, unless the newest checkpoint is final already; the newest round after it."""
-    newest = published(conn)
-    if newest is None or (last is not None and last.final and last.size == newest.size):
+    """One round, unless the newest checkpoint is final already; the last round held after it."""
+    try:
+        checkpoint = newest(conn)
+    except NothingPublished:
         return last
-    repeated = last is not None and last.size == newest.size
+    repeated = last is not None and last.size == checkpoint.size
+    if last is not None and repeated and last.final:
+        return last
     before = last.lines if last is not None and repeated else {}
-    held = await rounds.hold(_as_sent(newest), before)
+    held = await rounds.hold(checkpoint, before)
     if held.lines != before:
         repository.save_round(conn, held)
-    if held.final:
-        log.info("final", size=held.size, cosigned=sorted(held.lines))
     return held
-
-
-def _as_sent(checkpoint: Published) -> Published:
-    """The checkpoint in the bytes that every witness gets."""
-    return checkpoint
-
-
-async def _pause(stop: threading.Event, seconds: float) -> bool:
-    """Wait a little; whether it is time to end."""
-    await asyncio.sleep(seconds)
-    return stop.is_set()

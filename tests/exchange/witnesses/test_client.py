@@ -3,9 +3,12 @@
 import asyncio
 from contextlib import ExitStack
 from dataclasses import replace
+from typing import BinaryIO
 
 import httpx
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from exchange.transparency.model import Published
 from exchange.witnesses.client import ANSWER_BYTES_MAX, NoCosignature, WitnessClient
@@ -106,10 +109,31 @@ HABITS: dict[str, tuple[Habit, str]] = {
 }
 
 
+PREFIXES = [
+    b"",
+    b"HTTP/1.1 ",
+    b"HTTP/1.1 200 OK\r\n",
+    b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n",
+    b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n",
+    b"HTTP/1.1 409 Conflict\r\nContent-Type: text/x.tlog.size\r\n\r\n",
+    "HTTP/1.1 200 OK\r\n\r\n— witness.example ".encode(),
+]
+
+
 @pytest.mark.parametrize("name", HABITS)
 def test_one_that_misbehaves_gives_nothing(name: str) -> None:
     habit, says = HABITS[name]
     with serving(habit) as url, pytest.raises(NoCosignature, match=says):
+        asked(url, 30)
+
+
+@settings(max_examples=60)
+@given(st.binary(max_size=400), st.sampled_from(PREFIXES))
+def test_no_bytes_of_a_witness_end_in_another_error(data: bytes, prefix: bytes) -> None:
+    def answer(_request: bytes, out: BinaryIO) -> None:
+        out.write(prefix + data)
+
+    with serving(answer) as url, pytest.raises(NoCosignature):
         asked(url, 30)
 
 
