@@ -7,7 +7,7 @@ import pytest
 
 from exchange.directory import Directory
 from exchange.transparency.model import Published
-from exchange.transparency.repository import published
+from exchange.transparency.newest import newest
 from exchange.witnesses.model import Round
 from exchange.witnesses.repository import save_round
 from ledger.checkpoint import TreeHead
@@ -33,9 +33,7 @@ def witnessed(postgres: str, exchange_directory: Directory, tmp_path: Path) -> I
 
 def newest_of(world: World) -> Published:
     with world.exchange.connection() as conn:
-        found = published(conn)
-    assert found is not None
-    return found
+        return newest(conn)
 
 
 def cosigned(world: World, *, final: bool = True) -> bytes:
