@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 
 from exchange.exits import EnvironmentUnfit, WrongUsage
 from exchange.settings import Settings
+from ledger.cosignature import COSIGNATURE_TYPES
 from ledger.note import NoteSignature, VKey
 from ledger.policy import POLICY_BYTES_MAX, Policy, PolicyRefused, parse_policy
 from ledger.witness.cosigned import with_lines
@@ -57,6 +58,11 @@ def read_witness_policy(path: Path) -> Policy:
         )
     for name, url in policy.urls.items():
         _check_url(path, name, url)
+        if policy.witnesses[name].type not in COSIGNATURE_TYPES:
+            raise WrongUsage(
+                f"witness_policy_file {path}: the key of {name} does not cosign: ask the witness "
+                "for one of type 0x04 or 0x06"
+            )
     return policy
 
 

@@ -8,6 +8,7 @@ from exchange.exits import EnvironmentUnfit, WrongUsage
 from exchange.roles import role_names
 from exchange.settings import Settings
 from exchange.witnesses.model import addresses, has_quorum, read_witness_policy
+from ledger.note import ED25519, VKey
 from tests.ledger.witness.logs import ed25519_witness, ml_dsa_witness
 
 A, B = ed25519_witness(1, "a.example").vkey, ml_dsa_witness(2, "a.example").vkey
@@ -52,6 +53,7 @@ def test_a_witness_without_an_address_is_not_asked_and_must_not_be_needed(tmp_pa
         (f"witness a {A} https://", "no http or https URL"),
         (f"witness a {A} https://a.example/?x=1", "no http or https URL"),
         (f"witness a {A} http://[::1", "no http or https URL"),
+        (f"witness a {VKey('a.example', ED25519, bytes(32))} https://a.example", "does not cosign"),
         ("nonsense", "line 1"),
     ],
 )
