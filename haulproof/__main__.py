@@ -42,7 +42,7 @@ COMMANDS: dict[str, Command] = {
         Command("broker", "exchange.cli", "exchange", "files for a broker of your own", True),
         Command("agent", "edge_agent.cli", "agent", "the edge agent on a truck"),
         Command("sim", "firmware_sim.cli", "sim", "the truck on the bench"),
-        Command("log", "haulproof.log.cli", "exchange", "a log's other roles, and its recovery"),
+        Command("log", "haulproof.log.cli", "exchange", "cosign a log, follow it, keep a copy"),
         Command("verify", "haulproof.verify", "verify", "check evidence offline"),
         Command("bench", "haulproof.bench.cli", "agent,exchange,sim", "every figure in the docs"),
     )

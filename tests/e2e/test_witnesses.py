@@ -11,6 +11,7 @@ import pytest
 from exchange.directory import open_directory
 from exchange.settings import Settings
 from ledger.checkpoint import open_checkpoint
+from ledger.cosignature import verify_cosignature
 from ledger.note import VKey, parse_note
 from ledger.policy import Policy, parse_policy
 from ledger.witness.cosigned import cosigned_by
@@ -26,7 +27,9 @@ class Witnessed:
 
     def __init__(self, folder: Path, stack: ExitStack) -> None:
         self.folder = folder
-        self.log_key = VKey.parse(open_directory(Settings(dir=folder / "ex")).log_vkey())
+        directory = open_directory(Settings(dir=folder / "ex"))
+        self.log_key = VKey.parse(directory.log_vkey())
+        self.second_log_key = VKey.parse(directory.log_ml_dsa_vkey())
         self.running = [self._witness(name, stack) for name in ("one", "two")]
         absent = self._witness("three", stack)
         absent.kill()
@@ -58,6 +61,7 @@ class Witnessed:
                 return None
             if open_checkpoint(answer.content, self.log_key).head.size < size:
                 return None
+            verify_cosignature(parse_note(answer.content), self.second_log_key)
             return set(cosigned_by(parse_note(answer.content), self.policy.witnesses).times_s)
 
         return wait_for(final, DEADLINE_S, self._said)

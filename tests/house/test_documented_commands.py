@@ -20,7 +20,6 @@ WORDS_OF = {
     "agent": 2,
     "sim": 2,
     "broker": 2,
-    "log": 2,
     "bench": 1,
     "log": 2,
 }
