@@ -41,6 +41,6 @@ lock:
 	@sh .ci/lock
 
 clean:
-	rm -rf .venv .node .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache \
+	rm -rf .venv .node .aics .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache \
 		.lint-imports.log build dist *.egg-info
 	find $(ROOMS) tests -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -17,6 +17,7 @@ from exchange.settings import Settings
 MODULES = {
     "broker-auth": "exchange.broker_auth",
     "signer": "exchange.transparency.signer",
+    "witnesses": "exchange.witnesses.process",
     "feed": "exchange.intake.feed_process",
     "intake": "exchange.intake.process",
     "derive": "exchange.trips.process",
@@ -127,6 +128,8 @@ def role_names(settings: Settings) -> list[tuple[str, str]]:
         if role == "broker-auth" and not settings.answers_callout:
             continue
         if role == "feed" and not settings.mqtt_url:
+            continue
+        if role == "witnesses" and settings.witness_policy_file is None:
             continue
         if role == "intake":
             names += [(f"intake-{n + 1}", role) for n in range(settings.intake_workers)]

@@ -132,6 +132,14 @@ class Settings(BaseSettings):
     batch_messages_max: int = Field(default=2_000, ge=1, le=10_000)
     batch_age_ms: int = Field(default=50, ge=1, le=10_000)
     checkpoint_interval_ms: int = Field(default=100, ge=10, le=60_000)
+    witness_policy_file: Path | None = None
+    """C2SP tlog-policy: who is asked to cosign, where, and whose word makes a checkpoint final."""
+    witness_interval_ms: int = Field(default=1_000, ge=1_000, le=3_600_000)
+    """From one round of asking to the next."""
+    witness_timeout_ms: int = Field(default=5_000, ge=100, le=60_000)
+    """How long a round waits for a quorum."""
+    witness_wait_ms: int = Field(default=250, ge=0, le=60_000)
+    """How long a round waits for more cosignatures once it has the quorum."""
     ack_interval_s: int = Field(default=0, ge=0, le=86_400)
     """The link's acknowledgement interval that devices are told and intake keeps to."""
     stream_bytes_max: int = Field(default=1_000_000_000, ge=10_000_000)

@@ -180,7 +180,10 @@ def _ml_dsa_verify(public: bytes, signature: bytes, message: bytes) -> None:
     MLDSA44PublicKey.from_public_bytes(public).verify(signature, message)
 
 
-_FORMS = {
+_FORMS: dict[int, _Form] = {
     COSIGNATURE_ED25519: _Form(64, _ed25519_message, _ed25519_verify),
     COSIGNATURE_ML_DSA_44: _Form(2_420, _ml_dsa_message, _ml_dsa_verify),
 }
+
+COSIGNATURE_TYPES = frozenset(_FORMS)
+"""Signature types of keys that cosign."""

@@ -150,10 +150,15 @@ def parse_note(note: bytes) -> SignedNote:
 
 def format_note(text: bytes, signatures: Sequence[NoteSignature]) -> bytes:
     """Bytes of a note: the text (which ends in a newline), an empty line, the signature lines."""
+    return text + b"\n" + format_lines(signatures)
+
+
+def format_lines(signatures: Sequence[NoteSignature]) -> bytes:
+    """Signature lines as a note and a witness's answer hold them."""
     lines = [
         f"— {item.name} {b64encode(item.key_id + item.signature).decode()}\n" for item in signatures
     ]
-    return text + b"\n" + "".join(lines).encode()
+    return "".join(lines).encode()
 
 
 def sign_note(text: bytes, signer: NoteSigner) -> bytes:

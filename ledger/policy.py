@@ -7,7 +7,7 @@ organisation admit each of those keys; an organisation without pin is believed a
 
 import re
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from ledger.note import NoteRefused, VKey
 
@@ -46,11 +46,13 @@ class Policy:
     """Name of the witness or group that has to be satisfied; ``None``: no cosignature is asked."""
     pins: Mapping[str, frozenset[bytes]] = field(default_factory=dict)
     """Issuer ``hp:<organisation>`` to the 32-byte thumbprints that it may sign with."""
+    urls: Mapping[str, str] = field(default_factory=dict)
+    """Where witnesses, by name, take checkpoints: as the file has it, for those that have one."""
 
     def with_log(self, log: VKey) -> "Policy":
         """This policy, trusting one more log."""
         logs = (*(known for known in self.logs if known != log), log)
-        return Policy(logs, self.witnesses, self.groups, self.quorum, self.pins)
+        return replace(self, logs=logs)
 
     def quorum_met(self, cosigned: Iterable[str]) -> bool:
         """Whether the names of these witnesses satisfy the quorum."""
@@ -90,6 +92,7 @@ class _Reader:
         self._grouped: set[str] = set()
         self._quorums: list[str] = []
         self._pins: dict[str, set[bytes]] = {}
+        self._urls: dict[str, str] = {}
         self._entries = 0
 
     def read(self, line: str) -> None:
@@ -109,7 +112,8 @@ class _Reader:
             raise PolicyRefused(f"the quorum {name!r} is neither a witness nor a group")
         pins = {issuer: frozenset(keys) for issuer, keys in self._pins.items()}
         quorum = None if name == _NONE else name
-        return Policy(tuple(self._logs), self._witnesses, self._groups, quorum, pins)
+        logs = tuple(self._logs)
+        return Policy(logs, self._witnesses, self._groups, quorum, pins, self._urls)
 
     def _read_entry(self, words: list[str]) -> None:
         readers: dict[str, tuple[int, int, Callable[[list[str]], None]]] = {
@@ -139,6 +143,8 @@ class _Reader:
             raise PolicyRefused("the key of this witness is there twice")
         self._name(name)
         self._witnesses[name] = key
+        if len(arguments) == 3:
+            self._urls[name] = arguments[2]
 
     def _read_group(self, arguments: list[str]) -> None:
         name, threshold, *members = arguments

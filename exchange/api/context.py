@@ -46,6 +46,8 @@ class Exchange:
     now_ms: Callable[[], int]
     monotonic_s: Callable[[], float]
     random: Callable[[int], bytes]
+    quorum: bool = False
+    """Whether witnesses decide when a checkpoint is final."""
 
     @property
     def issuer(self) -> Issuer:

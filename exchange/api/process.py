@@ -28,6 +28,7 @@ from exchange.orgs.model import OrganisationConflict
 from exchange.readiness import tell_ready
 from exchange.settings import Settings
 from exchange.store.database import connect, pool
+from exchange.witnesses.model import has_quorum
 from schemas.limits import SALT_BYTES
 
 _AGAIN_AFTER_S = 0.2
@@ -122,6 +123,7 @@ def open_exchange(settings: Settings, directory: Directory, ports: Ports) -> Exc
         now_ms=lambda: time.time_ns() // 1_000_000,
         monotonic_s=time.monotonic,
         random=os.urandom,
+        quorum=has_quorum(settings),
     )
 
 

@@ -34,6 +34,7 @@ TABLES: dict[str, Rights] = {
     "receipt_signature": APPEND,
     "leaf_lookup": APPEND,
     "leaf_lookup_progress": Rights(insert=False, update=("next_index",)),
+    "witness_round": APPEND,
     "signer_state": Rights(update=("state", "detail", "since")),
     "segment_key": APPEND,
     "segment": APPEND,

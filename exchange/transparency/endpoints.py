@@ -12,8 +12,10 @@ from pydantic import BaseModel, Field
 from exchange.api.context import Context
 from exchange.orgs.repository import org_keys
 from exchange.transparency.key_statements import key_statement_at
+from exchange.transparency.model import Published
 from exchange.transparency.newest import NotInLog, newest
 from exchange.transparency.repository import entries, published, tile
+from exchange.witnesses.newest import newest_of_quorum
 from ledger.tiles import TilePathRefused, parse_tile_path
 from schemas.limits import INT64_MAX
 
@@ -53,20 +55,34 @@ def describe(exchange: Context) -> LogAnswer:
 
 
 @router.get(
-    "/log/checkpoint", summary="Newest checkpoint", response_class=Response, responses={200: _TEXT}
+    "/log/checkpoint",
+    summary="Newest final checkpoint",
+    response_class=Response,
+    responses={200: _TEXT},
 )
+def final_checkpoint(exchange: Context) -> Response:
+    """A C2SP signed note: cosigned by a quorum of witnesses where one is configured."""
+    with exchange.connection() as conn:
+        return _note(newest_of_quorum(conn) if exchange.quorum else newest(conn))
+
+
 @router.get(
     "/log/checkpoint.latest",
     summary="Newest signed checkpoint",
     response_class=Response,
     responses={200: _TEXT},
 )
-def checkpoint(exchange: Context) -> Response:
-    """A C2SP signed note."""
+def latest_checkpoint(exchange: Context) -> Response:
+    """A C2SP signed note, as the log signed it; witnesses may not have seen it yet."""
     with exchange.connection() as conn:
-        note = newest(conn).note
+        return _note(newest(conn))
+
+
+def _note(checkpoint: Published) -> Response:
     return Response(
-        note, media_type="text/plain; charset=utf-8", headers={"Cache-Control": "no-store"}
+        checkpoint.note,
+        media_type="text/plain; charset=utf-8",
+        headers={"Cache-Control": "no-store"},
     )
 
 

@@ -12,6 +12,7 @@ from exchange.orgs.repository import OrgKeyRow, org_keys
 from exchange.transparency.model import CommittedStatement as LogStatement
 from exchange.transparency.model import Published
 from exchange.transparency.repository import node_reader, statements_of
+from exchange.witnesses.newest import final_covering
 from ledger.evidence.file import CommittedStatement, Form, make_evidence
 from ledger.evidence.key_status import STATUS_KINDS, KeyStatus, sign_key_status
 from schemas.cose import sign1
@@ -53,6 +54,7 @@ def assemble(
 
     Whatever a checkpoint covers of the keys goes in: the records that replaced them, what revoked
     them, and what their carrier released of a revoked one.
+    The newest final checkpoint is put into it when that covers all of them, else ``checkpoint``.
     """
     by_index = {one.index: one for one in signed}
     indices = _key_records(conn, issuer.organisation, devices)
@@ -61,11 +63,12 @@ def assemble(
         records += _releases(conn, devices, list(by_index.values()), checkpoint.size)
     by_index |= {one.index: CommittedStatement(one.index, one.kind, one.raw) for one in records}
     digests = [one.digest for one in records if one.kind in STATUS_KINDS]
+    under = final_covering(conn, max(by_index), checkpoint)
     return make_evidence(
         form,
         list(by_index.values()),
-        checkpoint.note,
-        node_reader(conn, checkpoint.size),
+        under.note,
+        node_reader(conn, under.size),
         thresholds=thresholds,
         key_status=_key_status(digests, checkpoint.size, issuer),
     )

@@ -6,20 +6,25 @@ from psycopg import Connection
 
 from exchange.transparency import repository
 from exchange.transparency.newest import NothingPublished, newest
+from exchange.witnesses.newest import newest_of_quorum
 from ledger.tiles import entries_path, tile_path
 from ledger.verified_tree import NotPublished
 
 
 class StoredLog:
-    """A ``PublishedLog`` over a connection. Raises ``LogDamaged`` and psycopg's errors besides."""
+    """A ``PublishedLog`` over a connection. Raises ``LogDamaged`` and psycopg's errors besides.
 
-    def __init__(self, conn: Connection[Any]) -> None:
+    ``quorum``: whether a quorum of witnesses says when a checkpoint is final.
+    """
+
+    def __init__(self, conn: Connection[Any], *, quorum: bool) -> None:
         self._conn = conn
+        self._newest = newest_of_quorum if quorum else newest
 
     def checkpoint(self) -> bytes:
         """The note that ``/log/checkpoint`` has; ``NotPublished`` before the first."""
         try:
-            return newest(self._conn).note
+            return self._newest(self._conn).note
         except NothingPublished:
             raise NotPublished("checkpoint") from None
 

@@ -1,1 +1,1 @@
-"""``haulproof log``: the roles around a log, one module for each word."""
+"""``haulproof log``: the other roles around a log, one module for each word."""

@@ -12,6 +12,7 @@ WORDS: dict[str, tuple[str, str, str]] = {
     "export": ("haulproof.log.export", "exchange", "write an exchange's log into a directory"),
     "mirror": ("haulproof.log.mirror", "log", "keep a verified copy of a log in a directory"),
     "monitor": ("haulproof.log.monitor", "log", "follow a log and notice when it forks"),
+    "witness": ("haulproof.log.witness.cli", "witness", "cosign the checkpoints of logs you know"),
 }
 """Word to the module whose ``main(argv) -> int`` serves it, the extra that it needs, a summary."""
 

@@ -13,6 +13,7 @@ from exchange.settings import load_settings
 from exchange.store.database import connect
 from exchange.transparency.model import LogDamaged
 from exchange.transparency.stored_log import StoredLog
+from exchange.witnesses.model import has_quorum
 from haulproof.log.copy_step import Copied, copy_once
 from haulproof.log.telling import complain, say, sentence_of
 from haulproof.log.trust import Trust
@@ -65,7 +66,8 @@ def _export(options: Namespace) -> Copied:
     with writing(options.folder) as copy, connect(settings) as conn:
         conn.autocommit = True
         conn.read_only = True
-        return copy_once("export", StoredLog(conn), copy, trust.open)
+        stored = StoredLog(conn, quorum=has_quorum(settings))
+        return copy_once("export", stored, copy, trust.open)
 
 
 def _log_key(directory: Directory) -> VKey:

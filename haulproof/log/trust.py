@@ -6,9 +6,9 @@ from exchange.exits import CommandStopped, WrongUsage
 from haulproof.log.telling import shown
 from haulproof.verify import CannotVerify, policy_text
 from ledger.checkpoint import Checkpoint, open_checkpoint, unverified_head
-from ledger.cosignature import verify_cosignature
 from ledger.note import NoteRefused
 from ledger.policy import Policy, PolicyRefused, parse_policy
+from ledger.witness.cosigned import cosigned_by
 
 
 class NotTrusted(CommandStopped):
@@ -43,14 +43,7 @@ class Trust:
     def cosigners(self, checkpoint: Checkpoint) -> list[str]:
         """Names, in the policy, of the witnesses whose cosignature the note carries."""
         _, signed = unverified_head(checkpoint.note)
-        names = []
-        for name, key in self._policy.witnesses.items():
-            try:
-                verify_cosignature(signed, key)
-            except NoteRefused:
-                continue
-            names.append(name)
-        return names
+        return sorted(cosigned_by(signed, self._policy.witnesses).times_s)
 
     def _verified(self, note: bytes, origin: str) -> Checkpoint:
         keys = [key for key in self._policy.logs if key.name == origin]

@@ -11,6 +11,7 @@ class Code(StrEnum):
     WRONG_LOG_KEY = "wrong-log-key"
     BAD_CHECKPOINT = "bad-checkpoint"
     BAD_CHECKPOINT_SIGNATURE = "bad-checkpoint-signature"
+    BAD_COSIGNATURE = "bad-cosignature"
     QUORUM_NOT_MET = "quorum-not-met"
     NOT_IN_LOG = "not-in-log"
     MALFORMED_STATEMENT = "malformed-statement"

@@ -84,9 +84,14 @@ class Report:
         lines.append(self._limits_sentence())
         lines += [_change_sentence(change) for change in self.signed.standing.changes]
         lines.append(self._revocation_sentence())
-        if not self.witnesses:
-            lines.append("Your policy asks for no witness, and none was counted.")
+        lines.append(self._witnesses_sentence())
         return lines
+
+    def _witnesses_sentence(self) -> str:
+        if not self.witnesses:
+            return "Your policy asks for no witness, and none was counted."
+        names = ", ".join(self.witnesses)
+        return f"The checkpoint was cosigned by {names}: as many witnesses as your policy asks for."
 
     def _limits_sentence(self) -> str:
         return {

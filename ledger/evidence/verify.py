@@ -13,6 +13,7 @@ from ledger.evidence.bindings import check_bindings
 from ledger.evidence.file import CommittedStatement, Evidence, decode
 from ledger.evidence.forms import check_form
 from ledger.evidence.key_status import read_key_status
+from ledger.evidence.quorum import check_quorum
 from ledger.evidence.reasons import Code, Findings
 from ledger.evidence.report import Report
 from ledger.evidence.signatures import ReadStatement, SignatureCheck
@@ -33,7 +34,7 @@ def verify_evidence(data: bytes, policy: Policy) -> Report:
 
     0. The file is the one encoding of its content, and undamaged (``EvidenceUnreadable`` if not).
     1. Its checkpoint is signed by a log key of the policy, never of the file.
-    2. The policy's quorum of witnesses has cosigned it.
+    2. The policy's quorum of witnesses has cosigned it, in either form of cosignature.
     3. Every statement has its one form, the type of its kind, and the checkpoint's origin.
     4. One multi-proof leads from the leaves of all statements to the checkpoint's root.
     5. Every key is a statement signed by whom it should be, with proof of possession, and is among
@@ -84,13 +85,8 @@ def check_checkpoint(
         findings.add(Code.BAD_CHECKPOINT, f"the file holds no checkpoint: {refused}")
         return None, ()
     _check_log_key(head, signed, policy, findings)
-    # 2. The quorum: cosignatures are not read yet, so that only "quorum none" is ever satisfied.
-    cosigned: tuple[str, ...] = ()
-    if not policy.quorum_met(cosigned):
-        findings.add(
-            Code.QUORUM_NOT_MET, f"witnesses of the quorum {policy.quorum!r} have not cosigned"
-        )
-    return head, cosigned
+    # 2. The quorum.
+    return head, check_quorum(signed, policy, findings)
 
 
 def _check_log_key(head: TreeHead, signed: SignedNote, policy: Policy, findings: Findings) -> None:

@@ -325,9 +325,9 @@ class World:
 
 
 @contextmanager
-def running(directory: Directory, database_url: str, fence: Path) -> Iterator[World]:
-    """An exchange's API on a free port, on a migrated database."""
-    settings = Settings(dir=directory.root, database_url=database_url)
+def running(directory: Directory, database_url: str, fence: Path, **told: Any) -> Iterator[World]:
+    """An exchange's API on a free port, on a migrated database, ``told`` more settings."""
+    settings = Settings(dir=directory.root, database_url=database_url, **told)
     introduce(settings, directory)
     exchange = open_exchange(settings, directory, Ports(api=0, mqtt=8883, nats=0))
     listening = socket.create_server(("127.0.0.1", 0))

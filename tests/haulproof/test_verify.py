@@ -1,13 +1,16 @@
 """``haulproof verify`` reads what it is given, and no more of it than an evidence file can have."""
 
+import json
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from haulproof import verify
 from haulproof.given import EXIT_NOT_VERIFIED, EXIT_UNREADABLE, EXIT_VERIFIED
 from ledger.evidence import file
+from tests.ledger.evidence.cosigned import FIRST, SECOND, cosigned_by, witness_policy
 from tests.ledger.evidence.world import drive
 
 _DRIVE = drive()
@@ -38,6 +41,26 @@ def test_a_pipe_is_read_to_its_end(tmp_path: Path, policy: str) -> None:
 
     assert verify.main([f"/dev/fd/{reading}", "--policy", policy]) == EXIT_VERIFIED
     os.close(reading)
+
+
+def test_both_hands_hold_a_file_against_the_witnesses_that_the_policy_asks_for(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    asked = tmp_path / "witnesses.txt"
+    asked.write_bytes(witness_policy(_DRIVE.world))
+    told: list[dict[str, Any]] = []
+    codes = []
+    for name, signers in (("enough", (FIRST, SECOND)), ("short", (FIRST,))):
+        file_ = tmp_path / f"{name}.evidence"
+        file_.write_bytes(cosigned_by(_DRIVE.trip_file(), *signers))
+        words = [str(file_), "--policy", str(asked), "--independent", "--json"]
+        codes.append(verify.main(words))
+        told.append(json.loads(capsys.readouterr().out))
+
+    assert codes == [verify.EXIT_VERIFIED, verify.EXIT_NOT_VERIFIED]
+    assert [one["witnesses"] for one in told] == [["first", "second"], ["first"]]
+    assert [one["reasons"] for one in told] == [[], ["quorum-not-met"]]
+    assert [one["independent"]["verified"] for one in told] == [True, False]
 
 
 def test_a_user_without_a_home_trusts_nothing_unless_told(

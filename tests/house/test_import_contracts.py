@@ -22,13 +22,17 @@ PLANTED = {
         for module in ("merkle", "multiproof", "tiles", "note", "checkpoint", "signing", "leaf")
         for imported in ("schemas", "ledger.policy", "os")
     ],
+    "ledger-witness": [
+        ("ledger.witness", imported)
+        for imported in ("schemas", "ledger.fence", "os", "sqlite3", "time")
+    ],
     "independent": [
         ("ledger.evidence.independent", imported)
         for imported in ("schemas.errors", "ledger.merkle", "ledger.evidence.file", "cryptography")
     ],
     "agent": [
         ("edge_agent", name)
-        for name in ("exchange", "firmware_sim", "ledger.signing", "ledger.fence")
+        for name in ("exchange", "firmware_sim", "ledger.signing", "ledger.fence", "ledger.witness")
     ],
     "agent-lean": [
         ("edge_agent", name)

@@ -40,6 +40,8 @@ def test_comments_blank_lines_tabs_and_addresses_are_read() -> None:
 
     assert len(policy.logs) == 1
     assert policy.witnesses["w1"].name == "witness.example/1"
+    assert policy.urls == {"w1": "https://witness.example/"}
+    assert policy.with_log(policy.logs[0]).urls == policy.urls
 
 
 def test_pins_are_read_and_several_of_one_organisation_add_up() -> None:

@@ -10,6 +10,7 @@ import json
 from pathlib import Path
 
 from tests.ledger.evidence.changed_keys import released, rotated
+from tests.ledger.evidence.cosigned import FIRST, PQ, SECOND, cosigned_by, witness_policy
 from tests.ledger.evidence.forgeries import FORGERIES
 from tests.ledger.evidence.world import drive
 
@@ -32,6 +33,9 @@ def render() -> tuple[dict[str, bytes], dict[str, dict[str, str]]]:
         "a_revoked_key_and_its_release.evidence": released().file(),
     }
     verdicts = {name: {"policy": policy, "reason": ""} for name in files}
+    name = "cosigned.evidence"
+    files[name] = cosigned_by(honest.trip_file(), FIRST, SECOND, PQ)
+    verdicts[name] = {"policy": witness_policy(honest.world).decode(), "reason": ""}
     for name, maker in FORGERIES.items():
         forgery = maker()
         files[f"{name}.evidence"] = forgery.data

@@ -7,6 +7,7 @@ from ledger.evidence.independent.canonical import Refused, decoded, encoded, sha
 from ledger.evidence.independent.checkpoint import (
     Claim,
     check_log_key,
+    check_quorum,
     read_checkpoint,
     read_policy,
 )
@@ -105,8 +106,7 @@ class _Judgement:
             self._note(refused)
             return
         self._result.update(log_size=claim.size, log_origin=claim.origin)
-        if trust.quorum != "none":
-            self._note(Refused("quorum-not-met", "cosignatures cannot be checked here"))
+        on_trust = check_quorum(claim, trust, self._note)
         self._try(lambda: check_log_key(claim, trust))
         self._try(lambda: _check_tree(committed, proof, claim))
         keyring = Keyring(claim.origin, trust.pins, self._note)
@@ -115,7 +115,9 @@ class _Judgement:
         self._check_form(form, read, thresholds, keyring)
         if key_status:
             self._try(lambda: _check_key_status(key_status, read, claim, keyring))
-        self._result["unchecked_suites"] = sorted(keyring.unchecked)
+        self._result["unchecked_suites"] = sorted(
+            keyring.unchecked | ({"ML-DSA-44"} if on_trust else set())
+        )
 
     def _note(self, refused: Refused) -> None:
         if refused.code not in self._result["reasons"]:

@@ -3,11 +3,13 @@
 import base64
 import binascii
 import re
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from hashlib import sha256
 
 from ledger.evidence.independent.canonical import Refused
 from ledger.evidence.independent.keys import ed25519_key, ed25519_verifies
+from ledger.evidence.independent.quorum import Quorum, WitnessKey, cosigned
 
 _CODE = "bad-checkpoint"
 _DASH = "—".encode()
@@ -18,7 +20,7 @@ class Trust:
     """What a policy says: log keys as (name, key id, public key), the quorum, pins by issuer."""
 
     logs: list[tuple[str, bytes, bytes]] = field(default_factory=list)
-    quorum: str = "none"
+    quorum: Quorum = field(default_factory=Quorum)
     pins: dict[str, set[bytes]] = field(default_factory=dict)
 
 
@@ -43,10 +45,15 @@ def read_policy(text: str) -> Trust:
             trust.pins.setdefault(words[2], set()).add(_hex(words[3]))
         elif words[:1] == ["log"] and len(words) in (2, 3):
             trust.logs.append(_log_key(words[1]))
+        elif words[:1] == ["witness"] and len(words) in (3, 4):
+            trust.quorum.witnesses[words[1]] = _witness_key(words[2])
+        elif words[:1] == ["group"] and len(words) > 3:
+            trust.quorum.add_group(words[1], words[2], words[3:])
         elif words[:1] == ["quorum"] and len(words) == 2:
-            trust.quorum = words[1]
-        elif words and not words[0].startswith("#") and words[0] not in ("witness", "group"):
+            trust.quorum.name = words[1]
+        elif words and not words[0].startswith("#"):
             raise Refused("bad-policy", f"a line of the policy cannot be read: {words[0]}")
+    trust.quorum.check_named()
     return trust
 
 
@@ -86,6 +93,28 @@ def check_log_key(claim: Claim, trust: Trust) -> None:
         raise Refused("wrong-log-key", f"no trusted key signed the checkpoint of {claim.origin}")
 
 
+def check_quorum(claim: Claim, trust: Trust, refuse: Callable[[Refused], None]) -> bool:
+    """Check every cosignature of a known witness, and that the quorum is met.
+
+    ``refuse`` hears each rule that is broken. Whether an ML-DSA-44 cosignature, which cannot be
+    checked here, was among those counted.
+    """
+    counted: set[str] = set()
+    on_trust = False
+    for name, key in trust.quorum.witnesses.items():
+        try:
+            found, unchecked = cosigned(key, claim.text, claim.lines)
+        except Refused as refused:
+            refuse(refused)
+            continue
+        if found:
+            counted.add(name)
+        on_trust |= unchecked
+    if not trust.quorum.met_by(counted):
+        refuse(Refused("quorum-not-met", "too few witnesses of the policy have cosigned"))
+    return on_trust
+
+
 def _signature_line(line: bytes) -> tuple[str, bytes, bytes]:
     words = line.split(b" ")
     if len(words) != 3 or words[0] != _DASH or not words[1] or b"+" in words[1]:
@@ -100,14 +129,26 @@ def _signature_line(line: bytes) -> tuple[str, bytes, bytes]:
 
 
 def _log_key(text: str) -> tuple[str, bytes, bytes]:
+    name, key_id, data = _vkey(text)
+    if data[:1] != b"\x01" or len(data) != 33:
+        raise Refused("bad-policy", "a log key that is no Ed25519 key cannot be checked here")
+    return name, key_id, data[1:]
+
+
+def _witness_key(text: str) -> WitnessKey:
+    name, key_id, data = _vkey(text)
+    if len(data) - 1 != {4: 32, 6: 1_312}.get(data[0], len(data) - 1):
+        raise Refused("bad-policy", "a witness's key is not as long as its type wants")
+    return WitnessKey(name, key_id, data[0], data[1:])
+
+
+def _vkey(text: str) -> tuple[str, bytes, bytes]:
     name, _, rest = text.partition("+")
     key_id, _, encoded_key = rest.partition("+")
     data = _base64(encoded_key.encode())
-    if sha256(name.encode() + b"\n" + data).hexdigest()[:8] != key_id:
-        raise Refused("bad-policy", "a log key's id is not that of its bytes")
-    if data[:1] != b"\x01" or len(data) != 33:
-        raise Refused("bad-policy", "a log key that is no Ed25519 key cannot be checked here")
-    return name, bytes.fromhex(key_id), data[1:]
+    if not data or sha256(name.encode() + b"\n" + data).hexdigest()[:8] != key_id:
+        raise Refused("bad-policy", "a key's id is not that of its bytes")
+    return name, bytes.fromhex(key_id), data
 
 
 def _base64(text: bytes) -> bytes:

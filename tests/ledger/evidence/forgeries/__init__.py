@@ -10,6 +10,7 @@ from tests.ledger.evidence.forgeries import (
     of_keys,
     of_statements,
     of_the_log,
+    of_witnesses,
 )
 from tests.ledger.evidence.forgeries.corpus import FORGERIES, Forgery, Maker
 
@@ -22,4 +23,5 @@ __all__ = [
     "of_keys",
     "of_statements",
     "of_the_log",
+    "of_witnesses",
 ]

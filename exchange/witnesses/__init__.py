@@ -1,0 +1,1 @@
+"""Witnesses as the exchange asks them: rounds in which they cosign a checkpoint, until final."""

@@ -1,0 +1,104 @@
+"""One round: the same checkpoint to every witness at once, until it is final and a little longer.
+
+Nobody waits for the slowest: a round ends when all have answered, when the quorum is met and the
+wait for more is over, or at the time-out. What comes later is learned in the next round.
+"""
+
+import asyncio
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import structlog
+
+from exchange.transparency.model import Published
+from exchange.witnesses.client import NoCosignature, WitnessClient
+from exchange.witnesses.model import Round
+from ledger.note import NoteSignature
+from ledger.policy import Policy
+
+log = structlog.get_logger("witnesses")
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How long a round takes at most, and how long it goes on once the quorum is met, in s."""
+
+    timeout_s: float
+    wait_for_more_s: float
+
+
+class Rounds:
+    """Holds rounds, one at a time."""
+
+    def __init__(
+        self, policy: Policy, clients: Sequence[WitnessClient], patience: Patience
+    ) -> None:
+        self._policy = policy
+        self._clients = clients
+        self._patience = patience
+        self._said: dict[str, str] = {}
+
+    async def hold(
+        self, checkpoint: Published, already: Mapping[str, NoteSignature] | None = None
+    ) -> Round:
+        """Ask all but those who have cosigned ``already``; it ends, whatever a witness does."""
+        lines = dict(already or {})
+        asked = {
+            asyncio.create_task(self._ask(client, checkpoint))
+            for client in self._clients
+            if not client.address.keys.keys() <= lines.keys()
+        }
+        try:
+            await self._collect(asked, lines)
+        finally:
+            for task in asked:
+                task.cancel()
+            await asyncio.gather(*asked, return_exceptions=True)
+        final = self._policy.quorum_met(lines)
+        return Round(checkpoint.note, checkpoint.size, lines, final)
+
+    async def _collect(
+        self, asked: set[asyncio.Task[dict[str, NoteSignature]]], lines: dict[str, NoteSignature]
+    ) -> None:
+        ends_at = time.monotonic() + self._patience.timeout_s
+        met = False
+        waiting = set(asked)
+        while waiting:
+            if not met and self._policy.quorum_met(lines):
+                met = True
+                ends_at = min(ends_at, time.monotonic() + self._patience.wait_for_more_s)
+            left_s = ends_at - time.monotonic()
+            if left_s <= 0:
+                self._say_late(waiting)
+                return
+            done, waiting = await asyncio.wait(
+                waiting, timeout=left_s, return_when=asyncio.FIRST_COMPLETED
+            )
+            for task in done:
+                lines.update(task.result())
+
+    async def _ask(self, client: WitnessClient, checkpoint: Published) -> dict[str, NoteSignature]:
+        asyncio.current_task().set_name(client.address.url)  # type: ignore[union-attr]
+        try:
+            lines = await client.cosign(checkpoint)
+        except NoCosignature as reason:
+            self._say(client.address.url, str(reason))
+            return {}
+        self._say(client.address.url, "")
+        return lines
+
+    def _say_late(self, waiting: set[asyncio.Task[dict[str, NoteSignature]]]) -> None:
+        for task in waiting:
+            self._say(task.get_name(), "it had not answered when the round ended")
+
+    def _say(self, url: str, reason: str) -> None:
+        """Log what is new about a witness: a round a second must not fill the disk."""
+        kind = reason.partition("(")[0]
+        if self._said.get(url, "") == kind:
+            return
+        self._said[url] = kind
+        if reason:
+            log.warning("no-cosignature", witness=url, reason=reason)
+        else:
+            log.info("witness-cosigns-again", witness=url)

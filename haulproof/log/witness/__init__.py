@@ -1,0 +1,1 @@
+"""``haulproof log witness``: state in SQLite, keys in files, HTTP by uvicorn."""
