@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from typing import NamedTuple
 
 CHECKPOINT_CHANNEL = "hp_checkpoint"
 """PostgreSQL channel; the payload is the size of the checkpoint that was just published."""
@@ -19,8 +20,7 @@ class LockedHead:
     """Leaves that were put back after a restore, and whose records are not."""
 
 
-@dataclass(frozen=True, slots=True)
-class NewLeaf:
+class NewLeaf(NamedTuple):
     """A leaf to append; ``segment_id`` leads to the row of a segment, None for other kinds."""
 
     kind: int
