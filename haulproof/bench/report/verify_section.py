@@ -10,7 +10,8 @@ _OPENING = """\
 
 Evidence of a trip of {segments:,} segments in its *full* form, verified offline from the file's
 bytes, against bare ES256 verification of the same segments in turns with it, both in ms of a core.
-Its size, against its segments ({segment_bytes_mean:,} bytes each) and the hashes that no reader could compute.
+Its size, against its segments ({segment_bytes_mean:,} bytes each) and the hashes that no reader
+could compute.
 """
 
 
