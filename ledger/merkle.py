@@ -98,7 +98,7 @@ def inclusion_proof(get_node: GetNode, index: int, size: int) -> list[bytes]:
     """
     if not 0 <= index < size:
         raise ValueError("the index is not in the tree")
-    return _path(get_node, 0, index, size)
+    return path_from(get_node, 0, index, size)
 
 
 def consistency_proof(get_node: GetNode, size1: int, size2: int) -> list[bytes]:
@@ -114,7 +114,7 @@ def consistency_proof(get_node: GetNode, size1: int, size2: int) -> list[bytes]:
     level = (size1 & -size1).bit_length() - 1
     index = (size1 >> level) - 1
     start = [] if index == 0 else [get_node(level, index)]
-    return start + _path(get_node, level, index, size2)
+    return start + path_from(get_node, level, index, size2)
 
 
 def verify_inclusion(
@@ -182,28 +182,49 @@ def consistency_root(size1: int, size2: int, proof: Sequence[bytes], root1: byte
         raise ProofRefused("nothing can be shown from the empty tree")
     if size1 == size2:
         raise ProofRefused("trees of one size need no proof")
-    _check_lengths(root1, *proof)
-    path = [root1, *proof] if size1 & (size1 - 1) == 0 else list(proof)
-    if not path or not proof:
+    return range_proof_root(0, size1, size2, proof, root1)
+
+
+def verify_range(
+    start: int, end: int, size: int, proof: Sequence[bytes], range_root: bytes, root: bytes
+) -> None:
+    """Check that leaves ``start`` up to ``end`` hash to ``range_root`` in the tree (size, root).
+
+    What ``ledger.subtree`` needs of a consistency proof; it checks the bounds,
+    ``0 <= start < end <= size``. Raises ``ProofRefused``.
+    """
+    _check_lengths(root)
+    if range_proof_root(start, end, size, proof, range_root) != root:
+        raise ProofRefused("the proof leads to another root of the tree")
+
+
+def range_proof_root(
+    start: int, end: int, size: int, proof: Sequence[bytes], range_root: bytes
+) -> bytes:
+    """The root of ``size`` leaves to which the proof leads from leaves ``start`` up to ``end``."""
+    _check_lengths(range_root, *proof)
+    first, node, last = start, end - 1, size - 1
+    while first != node and (node & 1 or node == last):
+        first, node, last = first >> 1, node >> 1, last >> 1
+    path = [range_root, *proof] if first == node else list(proof)
+    if not path:
         raise ProofRefused("the proof is empty")
-    node, last = size1 - 1, size2 - 1
-    while node & 1:
-        node, last = node >> 1, last >> 1
     old = new = path[0]
     for sibling in path[1:]:
         if last == 0:
             raise ProofRefused("the proof is longer than the tree is high")
         if node & 1 or node == last:
-            old, new = node_hash(sibling, old), node_hash(sibling, new)
+            old = node_hash(sibling, old) if first < node else old
+            new = node_hash(sibling, new)
             while not node & 1 and node:
-                node, last = node >> 1, last >> 1
+                first, node, last = first >> 1, node >> 1, last >> 1
         else:
             new = node_hash(new, sibling)
-        node, last = node >> 1, last >> 1
+        first, node, last = first >> 1, node >> 1, last >> 1
     if last:
         raise ProofRefused("the proof ends below the root")
-    if old != root1:
-        raise ProofRefused("the proof leads to another older root")
+    if old != range_root:
+        raise ProofRefused("the proof leads to another root of the older tree or subtree")
     return new
 
 
@@ -221,7 +242,8 @@ def _verify_same(size: int, proof: Sequence[bytes], root1: bytes, root2: bytes) 
         raise ProofRefused("not the root of the empty tree")
 
 
-def _path(get_node: GetNode, level: int, index: int, size: int) -> list[bytes]:
+def path_from(get_node: GetNode, level: int, index: int, size: int) -> list[bytes]:
+    """Siblings on the way from a node of the tree of ``size`` leaves to its root."""
     edge = right_edge(get_node, size)
     path = []
     for height in range(level, len(edge) - 1):

@@ -45,6 +45,9 @@ TRIP_INPUTS_MAX = 4_096
 """Segments and gaps that one trip was derived from."""
 
 TRIP_DIGESTS_MAX = 768
+"""Digests of inputs or groups of inputs that a reader takes."""
+TRIP_DIGESTS_WRITTEN_MAX = 64
+"""How many are written: evidence holds the inputs themselves as well."""
 TRIP_FAULTS_MAX = 64
 TRIP_SUPERSEDES_MAX = 64
 TRIP_BINDINGS_MAX = 64

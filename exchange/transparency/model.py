@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from typing import NamedTuple
 
 from ledger.leaf import statement_leaf_hash
 
@@ -21,8 +22,7 @@ class LockedHead:
     """Leaves that were put back after a restore, and whose records are not."""
 
 
-@dataclass(frozen=True, slots=True)
-class NewLeaf:
+class NewLeaf(NamedTuple):
     """A leaf to append; ``segment_id`` leads to the row of a segment, None for other kinds."""
 
     kind: int

@@ -29,6 +29,10 @@ from schemas.cose.sign1 import Statement
 _SIGNER_LOCK = 0x6861756C_70726F66
 """Key of the advisory lock that chooses who tries to sign."""
 
+_FILED_AT_ONCE = 2_048
+"""Leaves in a statement: few enough for a socket to hold, so that the server files them while we
+hash."""
+
 _HEAD = "SELECT size, root, key_epoch, awaited FROM tree_head"
 
 _STATEMENTS = sql.SQL(
@@ -49,17 +53,21 @@ def lock_head(conn: Connection[Any]) -> LockedHead:
 
 def append_leaves(conn: Connection[Any], leaves: Sequence[tuple[int, bytes]]) -> int:
     """Append (kind, digest) leaves; returns the first one's index. The caller commits."""
-    return append_under(conn, lock_head(conn), [NewLeaf(*leaf) for leaf in leaves])
+    return append_under(conn, lock_head(conn), [NewLeaf(kind, digest) for kind, digest in leaves])
 
 
 def append_under(conn: Connection[Any], head: LockedHead, leaves: Sequence[NewLeaf]) -> int:
     """``append_leaves`` for a caller that already holds the head's lock."""
     if not leaves:
         return head.size
-    hashes = log_leaf.statement_leaf_hashes((leaf.kind, leaf.digest) for leaf in leaves)
-    grown = tiles.append(head.size, right_edge(conn, head.size), hashes)
+    edge = right_edge(conn, head.size)
+    hashes: list[bytes] = []
     with conn.pipeline():
-        _insert_leaves(conn, head.size, leaves)
+        for start in range(0, len(leaves), _FILED_AT_ONCE):
+            part = leaves[start : start + _FILED_AT_ONCE]
+            _insert_leaves(conn, head.size + start, part)
+            hashes += log_leaf.statement_leaf_hashes((leaf.kind, leaf.digest) for leaf in part)
+        grown = tiles.append(head.size, edge, hashes)
         _save_tiles(conn, grown)
         conn.execute("UPDATE tree_head SET size = %s, root = %s", [grown.size, grown.root])
     return head.size

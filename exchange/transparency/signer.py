@@ -177,9 +177,10 @@ def follow(
     signed_size, next_at = -1, 0.0
     while not stop.is_set():
         if clock() >= next_at and repository.head(conn).size != signed_size:
+            started = clock()
             published = _guarded_turn(conn, signer)
             signed_size = published.size if published is not None else -1
-            next_at = clock() + (interval_s if published is not None else _AGAIN_AFTER_S)
+            next_at = started + interval_s if published is not None else clock() + _AGAIN_AFTER_S
         stop.wait(interval_s / _LOOKS_PER_INTERVAL)
 
 

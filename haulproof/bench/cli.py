@@ -12,7 +12,7 @@ import psycopg
 from nats.errors import Error as BrokerError
 
 from exchange.exits import CommandStopped
-from haulproof.bench import intake, latency, overload, record
+from haulproof.bench import intake, latency, ledger, overload, record, verify
 from haulproof.bench.report.page import sections
 from haulproof.bench.telling import Telling
 from haulproof.demo.processes import PartFailed, end_in_order_when_told
@@ -20,11 +20,14 @@ from haulproof.parser import Parser
 
 EXIT_DONE, EXIT_FAILED, EXIT_USAGE, EXIT_ENVIRONMENT = 0, 1, 2, 3
 
-_NAMES = ("intake", "latency", "overload", "all")
+_NAMES = ("intake", "latency", "overload", "ledger", "verify", "all")
+_WITHOUT_FLEET = ("ledger", "verify")
 _DEVICES = 2, 10_000
 _SECONDS = 0.1, 3_600
 _RATE_PER_S = 0.1, 100_000
 _SEGMENTS = 1, 100_000_000
+_LEAVES = 1_000, 10_000_000
+_TRIP_SEGMENTS_MAX = 4_096
 
 _EXAMPLES = """\
 examples:
@@ -33,6 +36,8 @@ examples:
   haulproof bench intake --segments 1000000       memory before and after a million
   haulproof bench latency --rate 2000
   haulproof bench overload --seconds 20 --json
+  haulproof bench ledger --leaves 1000000 --json
+  haulproof bench verify --segments 1000 --json
   haulproof bench all --markdown docs/benchmarks.md
   haulproof bench all --from docs/benchmarks.json --markdown docs/benchmarks.md"""
 
@@ -67,6 +72,8 @@ def main(argv: Sequence[str]) -> int:
 def _figures(options: argparse.Namespace, telling: Telling) -> dict[str, Any]:
     if options.earlier is not None:
         return _read(options.earlier)
+    if options.name in _WITHOUT_FLEET:
+        return _without_fleet(options, telling)
     sizes = {"devices": options.devices, "seconds": options.seconds}
     sizes["warm_up_segments"] = options.warm_up
     given: dict[str, Any] = {name: size for name, size in sizes.items() if size is not None}
@@ -80,11 +87,26 @@ def _figures(options: argparse.Namespace, telling: Telling) -> dict[str, Any]:
     return record.run(record.Record(**given), telling)
 
 
+def _without_fleet(options: argparse.Namespace, telling: Telling) -> dict[str, Any]:
+    sizes = {"seconds": options.seconds, "leaves": options.leaves, "segments": options.segments}
+    given: dict[str, Any] = {name: size for name, size in sizes.items() if size is not None}
+    if options.name == "ledger":
+        return ledger.run(ledger.LedgerBench(**given), telling)
+    return verify.run(verify.VerifyBench(**given), telling)
+
+
 def _check(options: argparse.Namespace, parser: Parser) -> None:
+    fleets = options.devices is not None or options.warm_up is not None
+    if fleets and options.name in _WITHOUT_FLEET:
+        parser.error(f"--devices and --warm-up are a fleet's: bench {options.name} has none")
+    if options.leaves is not None and options.name != "ledger":
+        parser.error("--leaves belongs to bench ledger")
     if options.rate is not None and options.name != "latency":
         parser.error("--rate belongs to bench latency")
-    if options.segments is not None and options.name not in ("intake", "all"):
-        parser.error("--segments belongs to bench intake and bench all")
+    if options.segments is not None and options.name not in ("intake", "verify", "all"):
+        parser.error("--segments belongs to bench intake, bench verify and bench all")
+    if options.name == "verify" and (options.segments or 1) > _TRIP_SEGMENTS_MAX:
+        parser.error(f"a trip has at most {_TRIP_SEGMENTS_MAX:,} segments")
     if (options.markdown or options.earlier) and options.name != "all":
         parser.error("--markdown and --from belong to bench all")
     if options.markdown is not None and not options.markdown.parent.is_dir():
@@ -126,8 +148,8 @@ def _number(kind: Callable[[str], float], least: float, most: float) -> Callable
 def _parser() -> Parser:
     parser = Parser(
         "haulproof bench",
-        "Every figure in the docs comes from here. Each bench starts an exchange of its own in a "
-        "temporary folder and removes it again.",
+        "Every figure in the docs comes from here. Each bench starts what it needs in a temporary "
+        "folder and removes it again.",
         _EXAMPLES,
     )
     parser.add_argument(
@@ -136,7 +158,7 @@ def _parser() -> Parser:
         default="intake",
         choices=_NAMES,
         help="intake: segments per second; latency: from sending to the receipt; overload: three "
-        "times the capacity; all: each of them",
+        "times the capacity; ledger: the log alone; verify: evidence of a long trip; all: each",
     )
     parser.add_argument("--devices", type=_number(int, *_DEVICES), help="devices in the fleet")
     parser.add_argument(
@@ -145,7 +167,10 @@ def _parser() -> Parser:
     parser.add_argument(
         "--segments",
         type=_number(int, *_SEGMENTS),
-        help="intake: so many segments, however long they take",
+        help="intake: so many segments, however long they take; verify: segments of the trip",
+    )
+    parser.add_argument(
+        "--leaves", type=_number(int, *_LEAVES), help="ledger: leaves to append (default 1000000)"
     )
     parser.add_argument(
         "--rate",

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from haulproof.bench import intake, latency, overload
+from haulproof.bench import intake, latency, ledger, overload, verify
 from haulproof.bench.bench_exchange import WARM_UP_SEGMENTS
 from haulproof.bench.report.machine import machine
 from haulproof.bench.report.page import page
@@ -42,7 +42,9 @@ def run(plan: Record, telling: Telling) -> dict[str, Any]:
         overload.OverloadBench(plan.devices, plan.seconds * _OVERLOAD_SHARE, plan.warm_up_segments),
         telling,
     )
-    benches = {one["name"]: one for one in (taken, waited, flooded)}
+    logged = ledger.run(ledger.LedgerBench(seconds=plan.seconds), telling)
+    verified = verify.run(verify.VerifyBench(seconds=plan.seconds), telling)
+    benches = {one["name"]: one for one in (taken, waited, flooded, logged, verified)}
     return {"format": FORMAT, "machine": told, "benches": benches}
 
 

@@ -3,8 +3,9 @@
 from pathlib import Path
 
 from exchange.exits import CommandStopped, WrongUsage
+from haulproof.given import CannotVerify
 from haulproof.log.telling import shown
-from haulproof.verify import CannotVerify, policy_text
+from haulproof.verify import policy_text
 from ledger.checkpoint import Checkpoint, open_checkpoint, unverified_head
 from ledger.note import NoteRefused
 from ledger.policy import Policy, PolicyRefused, parse_policy

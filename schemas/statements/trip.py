@@ -16,6 +16,7 @@ from schemas.limits import (
     TIME_MS_MAX,
     TRIP_BINDINGS_MAX,
     TRIP_DIGESTS_MAX,
+    TRIP_DIGESTS_WRITTEN_MAX,
     TRIP_FAULTS_MAX,
     TRIP_ID_BYTES,
     TRIP_INPUTS_MAX,
@@ -78,7 +79,9 @@ class Provenance:
 
     def matches(self, digests: Sequence[bytes]) -> bool:
         """Whether these are the digests of ``inputs``, in their order."""
-        return len(digests) == len(self.inputs) and group_digests(digests) == self.digests
+        if len(digests) != len(self.inputs) or not self.digests:
+            return not digests and not self.inputs
+        return group_digests(digests, len(self.digests)) == self.digests
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,20 +119,28 @@ def decode(payload: bytes) -> Trip:
     return trip
 
 
-def group_digests(digests: Sequence[bytes]) -> tuple[bytes, ...]:
-    """At most ``TRIP_DIGESTS_MAX`` digests that fix all of these and their order.
+def group_digests(
+    digests: Sequence[bytes], at_most: int = TRIP_DIGESTS_WRITTEN_MAX
+) -> tuple[bytes, ...]:
+    """At most so many digests that fix all of these and their order.
 
     Up to that many they are themselves; beyond, each is SHA-256 over the next 2, 4, 8… of them.
     """
-    size = 1
-    while size * TRIP_DIGESTS_MAX < len(digests):
-        size *= 2
+    size = _group_size(len(digests), at_most)
     if size == 1:
         return tuple(digests)
     starts = range(0, len(digests), size)
     return tuple(
         hashlib.sha256(b"".join(digests[start : start + size])).digest() for start in starts
     )
+
+
+def _group_size(inputs: int, at_most: int) -> int:
+    """The smallest power of two of which ``at_most`` groups hold all inputs."""
+    size = 1
+    while size * at_most < inputs:
+        size *= 2
+    return size
 
 
 def _steps(indices: Sequence[int]) -> list[int]:
@@ -183,8 +194,11 @@ def _read_supersedes(value: object) -> tuple[tuple[bytes, int], ...]:
 
 def _read_digests(value: object, inputs: int) -> tuple[bytes, ...]:
     joined = cbor.take_bytes(value, "the digests of the inputs")
-    expected = len(group_digests([b""] * inputs))
-    if len(joined) != expected * DIGEST_BYTES:
+    count = len(joined) // DIGEST_BYTES
+    if not count <= TRIP_DIGESTS_MAX or bool(count) != bool(inputs):
+        raise malformed(f"not 1 to {TRIP_DIGESTS_MAX} digests of inputs")
+    groups = -(-inputs // _group_size(inputs, count)) if count else 0
+    if len(joined) != groups * DIGEST_BYTES:
         raise malformed("not one digest for each input or group of inputs")
     return tuple(joined[at : at + DIGEST_BYTES] for at in range(0, len(joined), DIGEST_BYTES))
 

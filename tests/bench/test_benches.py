@@ -6,18 +6,19 @@ Nothing here is a threshold: how fast a machine is, is no matter of tests.
 import json
 import subprocess
 import sys
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
 
 pytestmark = [pytest.mark.long, pytest.mark.timeout(600)]
 
-SMALLEST = ("--devices", "6", "--seconds", "1", "--warm-up", "60", "--json")
+SMALLEST = ("--devices", "6", "--warm-up", "60")
 
 
-def bench(*words: str) -> dict[str, Any]:
+def bench(*words: str, fleet: Sequence[str] = SMALLEST) -> dict[str, Any]:
     done = subprocess.run(
-        [sys.executable, "-m", "haulproof", "bench", *words, *SMALLEST],
+        [sys.executable, "-m", "haulproof", "bench", *words, *fleet, "--seconds", "1", "--json"],
         capture_output=True,
         text=True,
         check=False,
@@ -68,3 +69,35 @@ def test_overload_loses_nothing_that_was_acknowledged() -> None:
         assert load["receipts"] + load["without_receipt"] == load["segments_sent"] > 0
         assert 0 <= load["quiet_share"] <= 1
         assert load["stream_bytes_peak"] <= told["stream_bytes_max"]
+
+
+def test_ledger_is_held_against_bare_hashing_and_every_leaf_is_published() -> None:
+    told = bench("ledger", "--leaves", "20000", fleet=())
+
+    assert told["leaves"] == 20_000
+    assert told["ratio"] == pytest.approx(told["leaves_per_s"] / told["hashing_per_s"], abs=1e-3)
+    assert set(told["leaves_per_s_by_batch"]) == {"10000", "2000", "256"}
+    assert told["proof_size"] == 20_000 + 2 * 2_000
+    assert told["append_to_checkpoint_ms"]["count"] == 1_000
+    assert told["append_to_checkpoint_ms_p99"] == told["append_to_checkpoint_ms"]["p99"] > 0
+    assert told["directory_leaves_per_s"] > 0
+    assert set(told["trees"]["us_per_leaf"]) == {"100000", "100000000"}
+    assert told["postgresql"]["synchronous_commit"] == "on"
+
+
+def test_verify_is_held_against_bare_verification_and_the_least_bytes() -> None:
+    told = bench("verify", "--segments", "40", fleet=())
+    layouts = told["layouts"]
+
+    assert list(layouts) == ["contiguous", "spread_over_100000", "spread_over_10000000"]
+    assert told["ratio"] == max(one["ratio"] for one in layouts.values()) > 0
+    for one in layouts.values():
+        least = one["segments_bytes"] + one["multiproof_bytes"]
+        assert one["evidence_bytes"] > least
+        assert one["larger_percent"] == pytest.approx(
+            (one["evidence_bytes"] / least - 1) * 100, abs=1e-2
+        )
+    assert (
+        layouts["contiguous"]["multiproof_bytes"]
+        < layouts["spread_over_100000"]["multiproof_bytes"]
+    )

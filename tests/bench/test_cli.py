@@ -14,12 +14,19 @@ RECORD = Path(__file__).parents[2] / "docs" / "benchmarks.json"
     ("words", "sentence"),
     [
         (["intake", "--rate", "5"], "--rate belongs to bench latency"),
-        (["latency", "--segments", "5"], "--segments belongs to bench intake and bench all"),
+        (
+            ["latency", "--segments", "5"],
+            "--segments belongs to bench intake, bench verify and bench all",
+        ),
         (["overload", "--markdown", "page.md"], "--markdown and --from belong to bench all"),
         (["intake", "--from", "run.json"], "--markdown and --from belong to bench all"),
         (["intake", "--devices", "1"], "a number from 2 to 10,000, not 1"),
         (["intake", "--devices", "many"], "a number from 2 to 10,000, not many"),
         (["disk"], "invalid choice"),
+        (["latency", "--leaves", "1000"], "--leaves belongs to bench ledger"),
+        (["ledger", "--devices", "5"], "bench ledger has none"),
+        (["verify", "--warm-up", "5"], "bench verify has none"),
+        (["verify", "--segments", "5000"], "a trip has at most 4,096 segments"),
         (["all", "--markdown", "nowhere/page.md"], "there is no folder nowhere"),
     ],
 )

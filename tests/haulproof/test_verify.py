@@ -57,7 +57,7 @@ def test_both_hands_hold_a_file_against_the_witnesses_that_the_policy_asks_for(
         codes.append(verify.main(words))
         told.append(json.loads(capsys.readouterr().out))
 
-    assert codes == [verify.EXIT_VERIFIED, verify.EXIT_NOT_VERIFIED]
+    assert codes == [EXIT_VERIFIED, EXIT_NOT_VERIFIED]
     assert [one["witnesses"] for one in told] == [["first", "second"], ["first"]]
     assert [one["reasons"] for one in told] == [[], ["quorum-not-met"]]
     assert [one["independent"]["verified"] for one in told] == [True, False]

@@ -7,8 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from ledger.merkle import (
     EMPTY_ROOT,
@@ -26,7 +24,8 @@ from tests.ledger.trees import VECTORS, Tree, leaves
 
 _MERKLE = VECTORS / "ledger" / "transparency-dev-merkle"
 _LARGEST = 130
-_TREE = Tree(leaves(_LARGEST))
+_LARGEST_PAIRED = 300
+_TREE = Tree(leaves(_LARGEST_PAIRED))
 
 
 def _probes(kind: str) -> list[Path]:
@@ -113,64 +112,11 @@ def test_every_leaf_of_every_size_has_a_proof(size: int) -> None:
         verify_inclusion(_TREE.leaf_hashes[index], index, size, proof, _TREE.root(size))
 
 
-@pytest.mark.parametrize("size1", range(1, _LARGEST + 1))
+@pytest.mark.parametrize("size1", range(1, _LARGEST_PAIRED + 1))
 def test_every_pair_of_sizes_has_a_consistency_proof(size1: int) -> None:
-    for size2 in range(size1, _LARGEST + 1):
+    for size2 in range(size1, _LARGEST_PAIRED + 1):
         proof = consistency_proof(_TREE.get_node, size1, size2)
         verify_consistency(size1, size2, proof, _TREE.root(size1), _TREE.root(size2))
-
-
-def _mutations(proof: list[bytes], data: st.DataObject) -> list[list[bytes]]:
-    mutated = [[*proof, bytes(32)], [bytes(32), *proof]]
-    if proof:
-        place = data.draw(st.integers(0, len(proof) - 1))
-        bit = data.draw(st.integers(0, 255))
-        flipped = bytearray(proof[place])
-        flipped[bit // 8] ^= 1 << bit % 8
-        mutated += [
-            proof[:-1],
-            proof[1:],
-            [*proof[:place], bytes(flipped), *proof[place + 1 :]],
-            [*proof[:place], proof[place][:31], *proof[place + 1 :]],
-        ]
-    return mutated
-
-
-@given(st.data())
-def test_no_changed_inclusion_proof_verifies(data: st.DataObject) -> None:
-    size = data.draw(st.integers(1, _LARGEST))
-    index = data.draw(st.integers(0, size - 1))
-    proof = inclusion_proof(_TREE.get_node, index, size)
-    leaf, root = _TREE.leaf_hashes[index], _TREE.root(size)
-
-    for changed in _mutations(proof, data):
-        with pytest.raises(ProofRefused):
-            verify_inclusion(leaf, index, size, changed, root)
-    other = data.draw(st.integers(-1, size + 1).filter(lambda value: value != index))
-    with pytest.raises(ProofRefused):
-        verify_inclusion(leaf, other, size, proof, root)
-    with pytest.raises(ProofRefused):
-        verify_inclusion(bytes(32), index, size, proof, root)
-    with pytest.raises(ProofRefused):
-        verify_inclusion(leaf, index, size, proof, bytes(32))
-
-
-@given(st.data())
-def test_no_changed_consistency_proof_verifies(data: st.DataObject) -> None:
-    size2 = data.draw(st.integers(2, _LARGEST))
-    size1 = data.draw(st.integers(1, size2))
-    proof = consistency_proof(_TREE.get_node, size1, size2)
-    root1, root2 = _TREE.root(size1), _TREE.root(size2)
-
-    for changed in _mutations(proof, data):
-        with pytest.raises(ProofRefused):
-            verify_consistency(size1, size2, changed, root1, root2)
-    for first, second in ((bytes(32), root2), (root1, bytes(32))):
-        with pytest.raises(ProofRefused):
-            verify_consistency(size1, size2, proof, first, second)
-    if size1 != size2:
-        with pytest.raises(ProofRefused):
-            verify_consistency(size2, size1, proof, root2, root1)
 
 
 def test_nothing_is_shown_from_the_empty_tree() -> None:

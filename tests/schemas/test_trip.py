@@ -14,7 +14,12 @@ from pycddl import Schema
 
 from schemas.cose import cbor
 from schemas.errors import Reason, StatementRefused
-from schemas.limits import TRIP_DIGESTS_MAX, TRIP_GAPS_MAX, TRIP_INPUTS_MAX
+from schemas.limits import (
+    TRIP_DIGESTS_MAX,
+    TRIP_DIGESTS_WRITTEN_MAX,
+    TRIP_GAPS_MAX,
+    TRIP_INPUTS_MAX,
+)
 from schemas.statements.trip import ChainFault, Provenance, Trip, decode, group_digests
 from schemas.statements.trip_content import (
     EndRule,
@@ -179,7 +184,9 @@ BROKEN_PROVENANCE = [
     setting(2, [[bytes(16), 1]] * 65),
     setting(3, [4, 0, 5]),
     setting(3, [1] * (TRIP_INPUTS_MAX + 1)),
-    setting(4, bytes(64)),
+    setting(4, bytes(63)),
+    setting(4, bytes(128)),
+    setting(4, b""),
     setting(5, [[7, 4]]),
     setting(5, [[7, 1]] * 65),
     setting(6, {3: 1}),
@@ -238,19 +245,38 @@ def test_any_byte_changed_is_refused_or_another_trip(place: int, value: int) -> 
     assert read.encode() == bytes(encoded)
 
 
-@pytest.mark.parametrize("n", [0, 1, TRIP_DIGESTS_MAX, TRIP_DIGESTS_MAX + 1, TRIP_INPUTS_MAX])
-def test_digests_of_any_number_of_inputs_fix_them_all(n: int) -> None:
+@pytest.mark.parametrize("at_most", [TRIP_DIGESTS_WRITTEN_MAX, TRIP_DIGESTS_MAX])
+@pytest.mark.parametrize("n", [0, 1, 63, 64, 65, TRIP_DIGESTS_MAX + 1, TRIP_INPUTS_MAX])
+def test_digests_of_any_number_of_inputs_fix_them_all(n: int, at_most: int) -> None:
     digests = [number.to_bytes(32, "big") for number in range(n)]
-    grouped = group_digests(digests)
+    grouped = group_digests(digests, at_most)
     cited = replace(provenance(), inputs=tuple(range(n)), digests=grouped)
 
-    assert len(grouped) <= TRIP_DIGESTS_MAX
+    assert len(grouped) <= at_most
     assert cited.matches(digests)
     assert decode(replace(trip(), provenance=cited).encode()).provenance == cited
     for place in {0, n // 2, n - 1} & set(range(n)):
         other = [*digests[:place], b"\xff" * 32, *digests[place + 1 :]]
         assert not cited.matches(other)
     assert not cited.matches([*digests, bytes(32)])
+
+
+@pytest.mark.parametrize("count", [0, 3, 33, 64, 99, 101])
+def test_digests_of_no_grouping_are_refused(count: int) -> None:
+    inputs = tuple(range(100))
+    cited = replace(provenance(), inputs=inputs, digests=(bytes(32),) * count)
+
+    assert not cited.matches([bytes(32)] * len(inputs))
+    with pytest.raises(StatementRefused):
+        decode(replace(trip(), provenance=cited).encode())
+
+
+def test_more_digests_than_a_reader_takes_are_refused() -> None:
+    inputs = tuple(range(TRIP_DIGESTS_MAX + 1))
+    cited = replace(provenance(), inputs=inputs, digests=(bytes(32),) * len(inputs))
+
+    with pytest.raises(StatementRefused):
+        decode(replace(trip(), provenance=cited).encode())
 
 
 def test_largest_trip_fits_a_statement() -> None:

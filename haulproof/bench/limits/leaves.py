@@ -8,12 +8,10 @@ import time
 from collections.abc import Sequence
 
 import psycopg
-from psycopg import sql
 
 from exchange.transparency.repository import append_leaves
 from haulproof.bench.limits.committed import SCHEMA
-
-_TABLES = ("leaf", "tile", "tree_head")
+from haulproof.bench.log.tables import make_log
 
 
 def appended_leaves_per_s(
@@ -22,7 +20,7 @@ def appended_leaves_per_s(
     """Leaves (kind, digest) per second, ``batch`` at a time, for about ``seconds``."""
     batches = [leaves[start : start + batch] for start in range(0, len(leaves), batch)]
     with psycopg.connect(url, autocommit=True) as conn:
-        _make_empty_log(conn)
+        make_log(conn, SCHEMA)
         done, spent = 0, 0.0
         while spent < seconds:
             with conn.transaction():
@@ -32,13 +30,3 @@ def appended_leaves_per_s(
                 spent += time.perf_counter() - started
             done += len(leaves)
         return done / spent
-
-
-def _make_empty_log(conn: psycopg.Connection[tuple[object, ...]]) -> None:
-    for name in _TABLES:
-        like = sql.SQL("CREATE TABLE {} (LIKE {} INCLUDING ALL)")
-        conn.execute(
-            like.format(sql.Identifier(SCHEMA, name), sql.Identifier("public", name)),
-        )
-    conn.execute(sql.SQL("SET search_path TO {}").format(sql.Identifier(SCHEMA)))
-    conn.execute("INSERT INTO tree_head (size, root, key_epoch) VALUES (0, sha256(''), 0)")

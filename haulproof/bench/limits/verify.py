@@ -14,6 +14,9 @@ from schemas.cose import sign1
 Checked = tuple[bytes, bytes]
 """A device's private key as PEM, and a statement that it signed."""
 
+Prepared = tuple[ec.EllipticCurvePublicKey, bytes, bytes]
+"""What one bare verification needs: key, signature in DER, message."""
+
 _HASH = ec.ECDSA(hashes.SHA256())
 
 
@@ -30,17 +33,23 @@ def verifications_per_s(checked: list[Checked], processes: int, seconds: float) 
 
 
 def _rate(part: _Part) -> float:
-    prepared = [_prepare(pem, raw) for pem, raw in part.checked]
+    prepared = [prepare(pem, raw) for pem, raw in part.checked]
     all_ready()
     done, started = 0, time.perf_counter()
     while (spent := time.perf_counter() - started) < part.seconds:
-        for key, signature, message in prepared:
-            key.verify(signature, message, _HASH)
+        verify_once(prepared)
         done += len(prepared)
     return done / spent
 
 
-def _prepare(pem: bytes, raw: bytes) -> tuple[ec.EllipticCurvePublicKey, bytes, bytes]:
+def verify_once(prepared: list[Prepared]) -> None:
+    """Every signature, and nothing else."""
+    for key, signature, message in prepared:
+        key.verify(signature, message, _HASH)
+
+
+def prepare(pem: bytes, raw: bytes) -> Prepared:
+    """A statement and its device's private key, taken apart beforehand."""
     private = load_pem_private_key(pem, password=None)
     if not isinstance(private, ec.EllipticCurvePrivateKey):
         raise TypeError("the bench's devices sign with ES256")

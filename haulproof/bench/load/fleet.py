@@ -33,7 +33,7 @@ class Fleet:
             Member(number, device, place)
             for number, (device, place) in enumerate(zip(devices, enrolled, strict=True))
         ]
-        self.blocks = blocks_of(_drive())
+        self.blocks = drive_blocks()
         self._origin = origin
         self._boots = 0
 
@@ -54,8 +54,9 @@ def sending_processes() -> int:
     return os.cpu_count() or 1
 
 
-def _drive() -> RecordDrive:
+def drive_blocks() -> tuple[bytes, ...]:
+    """The samples of the shipped drive, as every device of the bench signs them."""
     drive = open_drive(shipped_drive(ECLIPSE_TRUCK) or Path(ECLIPSE_TRUCK))
     if not isinstance(drive, RecordDrive):
         raise TypeError("the shipped drive is one of records")
-    return drive
+    return blocks_of(drive)

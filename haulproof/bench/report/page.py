@@ -4,8 +4,12 @@ Each bench has a section, each section its figures beside limit or peer from the
 that was not reached is "never"; one that could not be measured is a dash.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
+
+from haulproof.bench.report.cells import mb, never, number, ratio, settings, table
+from haulproof.bench.report.ledger_section import ledger_section
+from haulproof.bench.report.verify_section import verify_section
 
 Figures = Mapping[str, Any]
 
@@ -70,7 +74,7 @@ def page(document: Figures) -> str:
     parts = [_TITLE]
     if seconds < LASTS_S:
         parts.append(_SHORT.format(seconds=seconds, wanted=LASTS_S))
-    parts += [_MACHINE, _table(("what", "which"), _machine_rows(document["machine"]))]
+    parts += [_MACHINE, table(("what", "which"), _machine_rows(document["machine"]))]
     return "\n".join([*parts, *sections(benches)])
 
 
@@ -89,49 +93,49 @@ def _intake(told: Figures) -> Iterator[str]:
     parts, plain = told["bare_parts"], told["plain_consumer"]
     yield _INTAKE
     rows: list[tuple[str, ...]] = [
-        ("segments per second, receipt sent", _number(told["segments_per_s"]), ""),
+        ("segments per second, receipt sent", number(told["segments_per_s"]), ""),
         (
             "bare ES256 verifications per second",
-            _number(told["verify_per_s"]),
-            _ratio(told["ratio"]),
+            number(told["verify_per_s"]),
+            ratio(told["ratio"]),
         ),
         (
             "the sum of bare parts, per second",
-            _number(parts["limit_per_s"]),
-            _ratio(parts["ratio"]),
+            number(parts["limit_per_s"]),
+            ratio(parts["ratio"]),
         ),
         (
             "plain consumer, segments per second",
-            _number(plain["segments_per_s"]),
+            number(plain["segments_per_s"]),
             f"{plain['ratio']:,.1f} times",
         ),
     ]
-    yield _table(("figure", "this run", "intake against it"), rows)
+    yield table(("figure", "this run", "intake against it"), rows)
     yield (
         f"{told['segments']:,} segments of {told['devices']:,} devices in {told['seconds']} s, "
         f"after {told['warm_up_segments']:,} to warm up; {told['segment_bytes_mean']} bytes a "
         f"segment, {told['segments_per_receipt_message']} receipts a message, "
         f"{told['intake_workers']} intake workers; PostgreSQL with "
-        f"{_settings(told['postgresql'])}.\n"
+        f"{settings(told['postgresql'])}.\n"
     )
-    yield _table(
+    yield table(
         ("bare part", "µs of a core for a segment"),
         [
-            ("ES256 verification", _number(parts["verify_us"])),
-            ("broker hop: JetStream pull and acknowledgement", _number(parts["broker_hop_us"])),
-            ("binary COPY of the row", _number(parts["copy_us"])),
-            ("leaf: hash, tiles, rows", _number(parts["leaf_us"])),
-            ("sum", _number(parts["sum_us"])),
+            ("ES256 verification", number(parts["verify_us"])),
+            ("broker hop: JetStream pull and acknowledgement", number(parts["broker_hop_us"])),
+            ("binary COPY of the row", number(parts["copy_us"])),
+            ("leaf: hash, tiles, rows", number(parts["leaf_us"])),
+            ("sum", number(parts["sum_us"])),
         ],
     )
-    yield _table(
+    yield table(
         ("process", "CPU µs for a segment", "resident MB before", "after"),
         [
             (
                 part,
-                _number(spent),
-                _number(told["rss_mb"][0].get(part)),
-                _number(told["rss_mb"][-1].get(part)),
+                number(spent),
+                number(told["rss_mb"][0].get(part)),
+                number(told["rss_mb"][-1].get(part)),
             )
             for part, spent in told["cpu_us_per_segment"].items()
         ],
@@ -146,17 +150,17 @@ def _latency(told: Figures) -> Iterator[str]:
         "bare commit": told["commit_ms"],
         "how late the fleet itself sent": told["sent_late_ms"],
     }
-    yield _table(
+    yield table(
         ("ms", "p50", "p95", "p99", "max"),
         [
-            (name, *(_never(ms[key]) for key in ("p50", "p95", "p99", "max")))
+            (name, *(never(ms[key]) for key in ("p50", "p95", "p99", "max")))
             for name, ms in kinds.items()
         ],
     )
     yield (
         f"{told['rate_per_s']:,.0f} segments/s of {told['devices']:,} devices for "
         f"{told['seconds']:g} s, where {told['capacity_per_s']:,.0f}/s is what the same exchange "
-        f"took at full speed just before; ratio {_never(told['ratio'])}. Without receipt: "
+        f"took at full speed just before; ratio {never(told['ratio'])}. Without receipt: "
         f"{told['without_receipt']}; receipts without leaf: {told['without_leaf']}; sent again: "
         f"{told['sent_again']}.\n"
     )
@@ -170,52 +174,27 @@ def _overload(told: Figures) -> Iterator[str]:
         return name, shown(fleet), shown(noisy)
 
     rows = [
-        both("offered, segments/s", lambda load: _number(load["offered_per_s"])),
-        both("sent by the devices in that time", lambda load: _number(load["sent_per_s"])),
-        both("receipts in that time", lambda load: _number(load["receipts_per_s"])),
-        both("most that the broker kept, MB", lambda load: _mb(load["stream_bytes_peak"])),
-        both("sent again for want of a receipt", lambda load: _number(load["sent_again"])),
-        both("receipts in all", lambda load: _number(load["receipts"])),
-        both("of them not in the log", lambda load: _number(load["acknowledged_lost"])),
-        both("sent, and without receipt at the end", lambda load: _number(load["without_receipt"])),
-        both("quiet devices: share", lambda load: _ratio(load["quiet_share"])),
-        both("quiet p99 before, ms", lambda load: _never(load["quiet_receipt_ms_before"]["p99"])),
-        both("quiet p99 during, ms", lambda load: _never(load["quiet_receipt_ms_during"]["p99"])),
-        both("s until every latency is under 1 s", lambda load: _never(load["seconds_to_recover"])),
-        both("s until the backlog is gone", lambda load: _never(load["backlog_gone_after_s"])),
+        both("offered, segments/s", lambda load: number(load["offered_per_s"])),
+        both("sent by the devices in that time", lambda load: number(load["sent_per_s"])),
+        both("receipts in that time", lambda load: number(load["receipts_per_s"])),
+        both("most that the broker kept, MB", lambda load: mb(load["stream_bytes_peak"])),
+        both("sent again for want of a receipt", lambda load: number(load["sent_again"])),
+        both("receipts in all", lambda load: number(load["receipts"])),
+        both("of them not in the log", lambda load: number(load["acknowledged_lost"])),
+        both("sent, and without receipt at the end", lambda load: number(load["without_receipt"])),
+        both("quiet devices: share", lambda load: ratio(load["quiet_share"])),
+        both("quiet p99 before, ms", lambda load: never(load["quiet_receipt_ms_before"]["p99"])),
+        both("quiet p99 during, ms", lambda load: never(load["quiet_receipt_ms_during"]["p99"])),
+        both("s until every latency is under 1 s", lambda load: never(load["seconds_to_recover"])),
+        both("s until the backlog is gone", lambda load: never(load["backlog_gone_after_s"])),
     ]
-    yield _table(("figure", "fleet", "noisy"), rows)
+    yield table(("figure", "fleet", "noisy"), rows)
 
 
 _SECTIONS: dict[str, Callable[[Figures], Iterator[str]]] = {
     "intake": _intake,
     "latency": _latency,
     "overload": _overload,
+    "ledger": ledger_section,
+    "verify": verify_section,
 }
-
-
-def _table(heads: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> str:
-    lines = [heads, tuple("---" for _ in heads), *rows]
-    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
-
-
-def _number(value: float | None) -> str:
-    if value is None:
-        return "–"
-    return f"{value:,.0f}" if isinstance(value, int) or abs(value) >= 1_000 else f"{value:,.1f}"
-
-
-def _ratio(value: float | None) -> str:
-    return "–" if value is None else f"{value:.2f}"
-
-
-def _never(value: float | None) -> str:
-    return "never" if value is None else _number(value)
-
-
-def _mb(size: int) -> str:
-    return f"{size / 1e6:,.1f}"
-
-
-def _settings(settings: Mapping[str, str]) -> str:
-    return ", ".join(f"`{name}` {value}" for name, value in sorted(settings.items()))

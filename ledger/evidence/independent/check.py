@@ -178,7 +178,8 @@ def _check_provenance(keyring: Keyring, thresholds: bytes, indices: set[int]) ->
     trip = keyring.trips[0]
     if [reading.index for reading in keyring.readings] != trip.inputs:
         raise Refused(code, "the trip was derived from other segments than the file holds")
-    if _grouped([reading.digest for reading in keyring.readings]) != trip.digests:
+    digests = [reading.digest for reading in keyring.readings]
+    if _grouped(digests, len(trip.digests) // 32) != trip.digests:
         raise Refused(code, "the trip was derived from other segments at these indices")
     if not set(trip.bindings) <= {binding.index for binding in keyring.bindings}:
         raise Refused(code, "a binding that the trip cites is not in the file")
@@ -191,10 +192,12 @@ def _check_provenance(keyring: Keyring, thresholds: bytes, indices: set[int]) ->
         raise Refused("thresholds-mismatch", "the trip was derived with other thresholds")
 
 
-def _grouped(digests: list[bytes]) -> bytes:
-    """Digests of groups of 1, 2, 4, 8… digests, at most 768 of them, joined."""
+def _grouped(digests: list[bytes], count: int) -> bytes:
+    """Digests of groups of 1, 2, 4, 8… digests, at most so many of them, joined."""
+    if not 0 < count <= 768:
+        return b""
     group = 1
-    while group * 768 < len(digests):
+    while group * count < len(digests):
         group *= 2
     if group == 1:
         return b"".join(digests)

@@ -61,6 +61,24 @@ def test_appended_leaves_make_the_rfc_9162_tree(conn: Connection[Any]) -> None:
         merkle.verify_inclusion(hashes[index], index, head.size, proof, head.root)
 
 
+@pytest.mark.parametrize("bad", [(0, bytes(32)), (256, bytes(32)), (1, bytes(31))])
+@pytest.mark.parametrize("place", [0, 2_999])
+def test_a_leaf_that_is_none_undoes_its_whole_batch(
+    conn: Connection[Any], bad: tuple[int, bytes], place: int
+) -> None:
+    leaves = some_leaves(random.Random(5), 3_000)
+    log.append_leaves(conn, leaves[:10])
+    conn.commit()
+    before = log.head(conn)
+    leaves[place] = bad
+
+    with pytest.raises((ValueError, psycopg.errors.CheckViolation)), conn.transaction():
+        log.append_leaves(conn, leaves)
+
+    assert log.head(conn) == before
+    assert log.append_leaves(conn, leaves[:1] if place else leaves[-1:]) == 10
+
+
 def test_nothing_is_served_that_no_checkpoint_covers(conn: Connection[Any]) -> None:
     leaves = some_leaves(random.Random(1), 300)
     hashes = statement_leaf_hashes(leaves)

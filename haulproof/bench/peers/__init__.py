@@ -1,0 +1,1 @@
+"""What others publish for the same work, measured beside ours; none is needed to run Haulproof."""
