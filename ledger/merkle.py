@@ -224,7 +224,7 @@ def range_proof_root(
     if last:
         raise ProofRefused("the proof ends below the root")
     if old != range_root:
-        raise ProofRefused("the proof leads to another root of the older tree or subtree")
+        raise ProofRefused("the proof leads to another older root, or root of the subtree")
     return new
 
 
