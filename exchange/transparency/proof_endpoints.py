@@ -28,6 +28,7 @@ from exchange.transparency.proofs import (
     prove_leaves,
 )
 from exchange.transparency.readable import leaf_with_digest, leaves_about, reads_of
+from exchange.witnesses.repository import newest_final
 from ledger import tlog_proof
 from ledger.receipt import MEDIA_TYPE as RECEIPT_TYPE
 from schemas.limits import INT64_MAX, SUBJECT_CHARS_MAX, TIME_MS_MAX
@@ -210,10 +211,14 @@ def _answer(
 ) -> Response:
     if leaf is None:
         raise NotInLog("No published checkpoint covers a leaf of it: check it, or ask again later.")
-    (proof,) = prove_leaves(conn, checkpoint, [leaf])
     if form == "receipt":
+        (proof,) = prove_leaves(conn, checkpoint, [leaf])
         receipt = leaf_receipt(conn, checkpoint, proof, exchange.log_vkey)
         return Response(receipt, media_type=RECEIPT_TYPE)
+    final = newest_final(conn)
+    if final is not None and leaf.index < final.size:  # with its witnesses' cosignatures
+        checkpoint = final
+    (proof,) = prove_leaves(conn, checkpoint, [leaf])
     if form == "tlog-proof":
         return Response(leaf_tlog_proof(checkpoint, proof), media_type=tlog_proof.MEDIA_TYPE)
     return _json(

@@ -18,7 +18,7 @@ from ledger.checkpoint import TreeHead, open_checkpoint
 from ledger.fence import Fence
 from ledger.leaf import parse_entry, statement_leaf_hashes
 from ledger.merkle import ProofRefused, consistency_proof, verify_consistency
-from ledger.note import NoteRefused, VKey
+from ledger.note import NoteRefused, VKey, format_note, parse_note
 
 _BUNDLES_AT_ONCE = 128
 
@@ -58,6 +58,8 @@ class State(StrEnum):
     """It has other leaves."""
     NO_FENCE = "no-fence"
     """The log has signed, and its fence is empty or gone."""
+    FENCE_BEHIND = "fence-behind"
+    """The history has a newer checkpoint than the fence: the fence was rolled back."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +91,8 @@ def stand(conn: Connection[Any], fence: Fence, key: VKey) -> Standing:
         state = State.SHORT if tree.size < signed.size else State.WHOLE
         if state is State.WHOLE and not _extends(conn, tree, signed):
             state = State.FORKED
+        elif newest is not None and newest.size > signed.size:
+            state = State.FENCE_BEHIND
         return Standing(state, tree, signed, head.awaited)
 
 
@@ -126,10 +130,11 @@ def refill(conn: Connection[Any], copy: EntrySource, signed: TreeHead, progress:
 
 
 def set_fence(conn: Connection[Any], fence: Fence, note: bytes, key: VKey) -> TreeHead:
-    """Set a fence that is empty or gone to the newest note that anyone still has.
+    """Set a fence that is empty, gone or was rolled back to the newest note that anyone still has.
 
-    ``FenceUnset`` when it holds one, or the note is no checkpoint of this log, or older than one in
-    its history. That nobody has a newer one is the operator's word.
+    It goes forward only: to a checkpoint of this log that is not older than its history, and
+    larger than one that the fence holds; ``FenceUnset`` otherwise. The note is kept with the key's
+    own line alone, as the signer writes it. That nobody has a newer one is the operator's word.
     """
     try:
         head = open_checkpoint(note, key).head
@@ -141,10 +146,20 @@ def set_fence(conn: Connection[Any], fence: Fence, note: bytes, key: VKey) -> Tr
             f"the file holds the checkpoint of {head.size} leaves, but the history one of "
             f"{newest.size}: give the newest that anyone has"
         )
-    if fence.read() is not None:
-        raise FenceUnset("the fence holds a checkpoint already, and only the signer moves it")
-    fence.compare_and_swap(None, note)
+    if newest is not None and newest.size == head.size and newest.root != head.root:
+        raise FenceUnset("the history holds another tree of this size: these are two logs")
+    held = fence.read()
+    if held is not None and open_checkpoint(held, key).head.size >= head.size:
+        raise FenceUnset("the fence holds this checkpoint or a newer one already")
+    fence.compare_and_swap(held, _with_line_of(note, key))
     return head
+
+
+def _with_line_of(note: bytes, key: VKey) -> bytes:
+    """The note with the first line of this key and no other."""
+    signed = parse_note(note)
+    lines = [one for one in signed.signatures if (one.name, one.key_id) == (key.name, key.key_id)]
+    return format_note(signed.text, lines[:1])
 
 
 def _extends(conn: Connection[Any], tree: TreeHead, signed: TreeHead) -> bool:

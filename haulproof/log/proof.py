@@ -66,9 +66,10 @@ def _run(options: argparse.Namespace) -> None:
 
 def _ask(api: Api, options: argparse.Namespace, statement: Statement | None, form: str) -> bytes:
     if options.subject is not None:
-        return api.get_bytes(
+        found = api.get_bytes(
             "/v1/log/records", subject=options.subject, cursor=options.cursor, limit=options.limit
         )
+        return _checked(found, "json")
     if options.older is not None:
         size = _size(options.older)
         return _checked(api.get_public("/v1/log/consistency", older=size, form=form), form)
@@ -117,12 +118,12 @@ def _checked(data: bytes, form: str) -> bytes:
     """An answer that is of this form; whether it is true, verify says."""
     try:
         if form == "json":
-            json.loads(data)
-        elif form == "tlog-proof":
-            tlog_proof.parse_proof(data)
+            return json.dumps(json.loads(data)).encode()  # ASCII, whatever was in it
+        if form == "tlog-proof":
+            unverified_head(tlog_proof.parse_proof(data).note)
         else:
             receipt.parse(data)
-    except ValueError:
+    except (ValueError, RecursionError):
         raise EnvironmentUnfit(
             f"what answers there gives no {form}: check the address of the exchange"
         ) from None

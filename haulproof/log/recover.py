@@ -40,14 +40,15 @@ EXIT_DONE, EXIT_NOT = 0, 1
 _TYPE_OF = {int(kind): text for kind, text in TYPE_TEXT.items()}
 _EXAMPLES = """\
 examples:
-  haulproof log recover --dir ex                       how the log stands; nothing is changed
+  haulproof log recover --dir ex                       how the log stands
   haulproof log recover --dir ex --from copy           whether the copy makes it whole again
   haulproof log recover --dir ex --from copy --apply   put the missing leaves back
   haulproof log recover --dir ex --missing gone.jsonl  name the records that are still missing
   haulproof log recover --dir ex --set-fence note      set a lost fence to the newest checkpoint
 
 A copy is a directory that haulproof log export or haulproof log mirror has written, or any other
-in the layout of C2SP tlog-tiles. End haulproof up first.
+in the layout of C2SP tlog-tiles. End haulproof up first. The tables of a backup of an older version
+are brought up to date, as at any start; of the log, nothing is changed without --apply.
 
 exit codes: 0 whole, or the copy can make it so; 1 not; 2 wrong usage; 3 the environment."""
 
@@ -260,6 +261,12 @@ def _sentences(outcome: Outcome, *, applied: bool) -> Iterator[str]:
         yield (
             "The log has signed, and its fence is empty or gone: set it with --set-fence FILE, to "
             "the newest checkpoint that the history, a witness, a monitor or a reader has."
+        )
+    elif standing.state is State.FENCE_BEHIND:
+        yield (
+            "The history holds a newer checkpoint than the fence, which was rolled back: set it "
+            "with --set-fence FILE, to the newest checkpoint that the history, a witness, a "
+            "monitor or a reader has."
         )
     elif outcome.can_be_whole and not applied:
         yield (

@@ -113,7 +113,7 @@ def test_a_lost_fence_is_set_by_a_note_that_the_log_signed(
     assert rolled_back.fence.read_bytes() == note.read_bytes()
     code, _, said = recover(capsys, rolled_back, "--set-fence", str(note))
     assert code == 1
-    assert "the fence holds a checkpoint already" in said
+    assert "the fence holds this checkpoint or a newer one already" in said
 
 
 def test_a_person_reads_sentences(

@@ -24,11 +24,12 @@ from exchange.transparency.recovery import (
     stand,
 )
 from exchange.transparency.signer import LogSigner
-from ledger.checkpoint import TreeHead, sign_checkpoint
+from ledger.checkpoint import TreeHead, sign_checkpoint, unverified_head
+from ledger.cosignature import Ed25519Cosigner, cosign
 from ledger.fence import FileFence
 from ledger.leaf import leaf_entry
 from ledger.merkle import EMPTY_ROOT
-from ledger.note import Ed25519NoteSigner, NoteRefused
+from ledger.note import Ed25519NoteSigner, NoteRefused, format_lines
 from ledger.tiles import TILE_WIDTH, encode_bundle
 
 KEY = Ed25519NoteSigner("example.org/log", Ed25519PrivateKey.generate())
@@ -181,7 +182,7 @@ def test_a_lost_fence_is_set_to_the_newest_note_and_to_no_older_or_foreign_one(
     stranger = Ed25519NoteSigner(KEY.vkey.name, Ed25519PrivateKey.generate())
     rolled.signer.turn()
 
-    with pytest.raises(FenceUnset, match="holds a checkpoint already"):
+    with pytest.raises(FenceUnset, match="or a newer one already"):
         set_fence(rolled.conn, rolled.fence, newest, KEY.vkey)
     rolled.fence._path.unlink()
     assert rolled.stand().state is State.NO_FENCE
@@ -194,6 +195,39 @@ def test_a_lost_fence_is_set_to_the_newest_note_and_to_no_older_or_foreign_one(
 
     assert set_fence(rolled.conn, rolled.fence, newest, KEY.vkey).size == 40_000
     assert rolled.stand().state is State.WHOLE
+
+
+def test_a_fence_that_was_rolled_back_is_told_and_set_forward_and_never_back(
+    rolled: Log,
+) -> None:
+    rolled.roll_back_to(40_000)
+    rolled.signer.turn()
+    older = rolled.fence.read()
+    rolled.grow(10)
+    rolled.signer.turn()
+    newest = rolled.fence.read()
+    assert older is not None
+    assert newest is not None
+    rolled.fence._path.write_bytes(older)
+
+    assert rolled.stand().state is State.FENCE_BEHIND
+    with pytest.raises(FenceUnset, match="give the newest"):
+        set_fence(rolled.conn, rolled.fence, older, KEY.vkey)
+    set_fence(rolled.conn, rolled.fence, newest, KEY.vkey)
+    assert rolled.stand().state is State.WHOLE
+    assert rolled.signer.turn() is not None
+
+
+def test_only_the_logs_own_line_of_a_note_goes_into_the_fence(rolled: Log) -> None:
+    newest = rolled.fence.read()
+    assert newest is not None
+    rolled.fence._path.unlink()
+    witness = Ed25519Cosigner("witness.example", Ed25519PrivateKey.generate())
+    line = cosign(unverified_head(newest)[0], witness, 1_750_000_000)
+
+    set_fence(rolled.conn, rolled.fence, newest + format_lines([line]), KEY.vkey)
+
+    assert rolled.fence.read() == newest
 
 
 def test_a_fence_that_holds_no_checkpoint_of_the_log_is_told(rolled: Log) -> None:

@@ -8,6 +8,7 @@ import pytest
 from exchange.directory import Directory
 from exchange.transparency.model import Published
 from exchange.transparency.newest import newest
+from exchange.transparency.repository import statements_of
 from exchange.witnesses.model import Round
 from exchange.witnesses.repository import save_round
 from ledger.checkpoint import TreeHead
@@ -15,6 +16,7 @@ from ledger.cosignature import cosign
 from ledger.evidence.file import decode
 from ledger.evidence.verify import verify_evidence
 from ledger.policy import parse_policy
+from ledger.tlog_proof import parse_proof
 from tests.exchange.world import T0, World, running
 from tests.ledger.witness.logs import ed25519_witness
 
@@ -111,3 +113,24 @@ def test_evidence_of_what_is_not_final_yet_rests_on_the_newest_signed(witnessed:
     file = witnessed.http.get(f"/v1/trips/{trip}/evidence?form=full", headers=headers)
 
     assert decode(file.content).note == newest_of(witnessed).note
+
+
+def test_a_tlog_proof_carries_the_cosignatures_of_what_is_final(witnessed: World) -> None:
+    witnessed.admit("acme", "carrier")
+    witnessed.publish()
+    final = cosigned(witnessed)
+    witnessed.admit("insurer", "insurer")
+    witnessed.publish()
+    with witnessed.exchange.connection() as conn:
+        first, *_, last = statements_of(conn)
+
+    proofs = [
+        parse_proof(
+            witnessed.http.get(
+                f"/v1/log/records/{one.digest.hex()}", params={"form": "tlog-proof"}
+            ).content
+        )
+        for one in (first, last)
+    ]
+
+    assert [proof.note for proof in proofs] == [final, newest_of(witnessed).note]
