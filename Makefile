@@ -8,7 +8,7 @@ ROOMS := schemas ledger edge_agent exchange firmware_sim haulproof
 
 help:
 	@echo "make demo       play a recorded drive from the truck to the insurer, in a temporary folder"
-	@echo "make test       every check and every test, under ten minutes on two cores"
+	@echo "make test       every check and every test, about twelve minutes on two cores"
 	@echo "make check      ruff, mypy and the import contracts only"
 	@echo "make test-long  the tests that take longer as well"
 	@echo "make lock       work out requirements.lock again from pyproject.toml"
