@@ -50,7 +50,8 @@ class Filing:
     """One batch's refusals filed: new rows, repeated digests, and what is kept afterwards."""
 
     new: list[Filed]
-    again: dict[tuple[str, str, bytes], int]
+    again: dict[tuple[str, str, bytes], tuple[Refused, int]]
+    """Repeated ones: how they were refused now, and how often."""
     kept: dict[Device, Kept]
     total: Kept
     bytes_again: dict[tuple[str, str, bytes], bytes] = field(default_factory=dict)
@@ -81,7 +82,7 @@ def file_refusals(
         size = len(refused.message.payload)
         keep = keep_of(before, filing.total, size)
         if (carrier, device, digest) in known:
-            filing.again[carrier, device, digest] = times
+            filing.again[carrier, device, digest] = refused, times
             if keep is Keep.BYTES and (carrier, device, digest) in bare:
                 filing.bytes_again[carrier, device, digest] = refused.message.payload
                 filing.kept[carrier, device] = _with_bytes(before, size)

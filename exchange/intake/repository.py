@@ -166,35 +166,54 @@ def _insert(cursor: Any, new: Sequence[Filed]) -> None:
         """
         INSERT INTO quarantine
             (carrier, device, digest, reason, permanent, detail, boot, seq, size_bytes, raw, times)
-        VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
+        VALUES (%(carrier)s, %(device)s, %(digest)s, %(reason)s, %(permanent)s, %(detail)s,
+                %(boot)s, %(seq)s, %(size_bytes)s, %(raw)s, %(times)s)
         """,
         [
-            (
-                one.refused.carrier,
-                one.refused.device,
-                one.digest,
-                one.refused.reason.value,
-                one.refused.permanent,
-                one.refused.detail,
-                one.refused.identity.boot if one.refused.identity else None,
-                one.refused.identity.seq if one.refused.identity else None,
-                len(one.refused.message.payload),
-                one.refused.message.payload if one.keep is Keep.BYTES else None,
-                one.times,
-            )
+            {
+                **_verdict(one.refused),
+                "digest": one.digest,
+                "size_bytes": len(one.refused.message.payload),
+                "raw": one.refused.message.payload if one.keep is Keep.BYTES else None,
+                "times": one.times,
+            }
             for one in new
         ],
     )
 
 
 def _count_again(cursor: Any, filing: Filing) -> None:
+    """Count them, and let the newest verdict stand, unless an older one is final or knew more."""
     cursor.executemany(
         """
         UPDATE quarantine SET times = times + %s, last_at = clock_timestamp()
         WHERE carrier = %s AND device = %s AND digest = %s
         """,
-        [(times, *key) for key, times in filing.again.items()],
+        [(times, *key) for key, (_, times) in filing.again.items()],
     )
+    cursor.executemany(
+        """
+        UPDATE quarantine
+        SET reason = %(reason)s, permanent = %(permanent)s, detail = %(detail)s,
+            boot = %(boot)s, seq = %(seq)s
+        WHERE carrier = %(carrier)s AND device = %(device)s AND digest = %(digest)s
+          AND released_index IS NULL AND NOT permanent
+          AND (boot IS NULL OR %(boot)s::bytea IS NOT NULL)
+        """,
+        [{"digest": digest, **_verdict(one)} for (_, _, digest), (one, _) in filing.again.items()],
+    )
+
+
+def _verdict(one: Refused) -> dict[str, Any]:
+    return {
+        "carrier": one.carrier,
+        "device": one.device,
+        "reason": one.reason.value,
+        "permanent": one.permanent,
+        "detail": one.detail,
+        "boot": one.identity.boot if one.identity else None,
+        "seq": one.identity.seq if one.identity else None,
+    }
 
 
 def _keep_bytes(cursor: Any, filing: Filing) -> None:

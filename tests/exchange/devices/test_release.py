@@ -13,7 +13,7 @@ from schemas.errors import Reason
 from schemas.kinds import Kind
 from schemas.statements import release
 from tests.exchange.device_keys import release_body, revoke_newest
-from tests.exchange.devices.intake import admitted, rotate, take
+from tests.exchange.devices.intake import admit, admitted, rotate, take
 from tests.exchange.intake.trucks import Truck
 from tests.exchange.intake.whole_store import check_store, committed_digests
 from tests.exchange.world import Organisation, World
@@ -162,6 +162,24 @@ def test_what_was_replaced_and_not_listed_is_not_aside(world: World, acme: Organ
 
     assert [one.reason for one in result.refused] == [Reason.ROTATED_KEY]
     assert ask(world, acme, release_body(world, acme, "dev-1", [digest(late)])).status_code == 422
+
+
+def test_what_was_first_refused_for_an_unknown_key_is_released_once_that_is_revoked(
+    world: World, acme: Organisation
+) -> None:
+    truck = Truck("dev-1", carrier="acme", origin=world.origin)
+    raw = truck.segment()
+    early = take(world, truck, [raw])
+    admit(world, acme, truck)
+    revoke_newest(world, acme, "dev-1")
+    late = take(world, truck, [raw])
+    listed = [one["digest"] for one in aside(world, acme)]
+    answer = ask(world, acme, release_body(world, acme, "dev-1", [digest(raw)]))
+
+    assert [one.reason for one in early.refused] == [Reason.UNKNOWN_ISSUER]
+    assert [one.reason for one in late.refused] == [Reason.REVOKED_KEY]
+    assert listed == [digest(raw).hex()]
+    assert answer.status_code == 201, answer.text
 
 
 def test_more_than_is_kept_is_released_in_turns(

@@ -58,6 +58,25 @@ def test_a_refused_message_is_kept_with_everything_known_of_it(conn: Connection[
     assert quarantine_counts(conn, "other") == []
 
 
+def test_the_newest_verdict_stands_unless_the_older_one_is_final_or_knew_more(
+    conn: Connection[Any],
+) -> None:
+    message = Truck().message(b"bytes")
+    identity = Identity("acme", "dev-1", b"bootboot", 7)
+
+    def verdict_after(reason: Reason, named: Identity | None) -> object:
+        keep(conn, refused(message, reason, reason.value, named))
+        return conn.execute("SELECT reason, permanent, detail, seq FROM quarantine").fetchone()
+
+    revoked = ("revoked-key", False, "revoked-key", 7)
+    rotated = ("rotated-key", True, "rotated-key", 7)
+    assert verdict_after(Reason.UNKNOWN_KEY, None) == ("unknown-key", False, "unknown-key", None)
+    assert verdict_after(Reason.REVOKED_KEY, identity) == revoked
+    assert verdict_after(Reason.UNKNOWN_KEY, None) == revoked
+    assert verdict_after(Reason.ROTATED_KEY, identity) == rotated
+    assert verdict_after(Reason.REVOKED_KEY, identity) == rotated
+
+
 def test_limits_are_per_device_and_in_all_and_counts_go_on(
     conn: Connection[Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
