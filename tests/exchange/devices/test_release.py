@@ -1,5 +1,6 @@
 """A carrier releases what a revoked key signed: by its own signed record, whole or not at all."""
 
+import base64
 from hashlib import sha256
 from typing import Any
 
@@ -7,7 +8,7 @@ import pytest
 
 from exchange.intake import quarantine
 from exchange.store.database import connect
-from exchange.transparency.repository import statements_of
+from exchange.transparency.repository import put_back, statements_of
 from schemas.cose import sign1
 from schemas.errors import Reason
 from schemas.kinds import Kind
@@ -162,6 +163,30 @@ def test_what_was_replaced_and_not_listed_is_not_aside(world: World, acme: Organ
 
     assert [one.reason for one in result.refused] == [Reason.ROTATED_KEY]
     assert ask(world, acme, release_body(world, acme, "dev-1", [digest(late)])).status_code == 422
+
+
+@pytest.mark.parametrize("came_back", ["aside still", "sent again"])
+def test_a_release_of_which_a_restored_log_has_the_leaf_only_is_recorded_there(
+    world: World, acme: Organisation, truck: Truck, came_back: str
+) -> None:
+    raw = truck.segment()
+    body = release_body(world, acme, "dev-1", [digest(raw)])
+    record = digest(base64.urlsafe_b64decode(body["statement"] + "=="))
+    take(world, truck, [raw])
+    with world.exchange.connection() as conn:
+        leaf = put_back(conn, [(Kind.DECLARATION, record), (Kind.SEGMENT, digest(raw))])
+    if came_back == "sent again":
+        take(world, truck, [raw])
+    answers = [ask(world, acme, body) for _ in range(2)]
+
+    assert [answer.status_code for answer in answers] == [201, 201], answers[0].text
+    for answer in answers:
+        assert answer.json()["index"] == leaf
+        assert [one["index"] for one in answer.json()["released"]] == [leaf + 1]
+    with world.exchange.connection() as conn:
+        assert [one.index for one in statements_of(conn, kinds=[Kind.DECLARATION])] == [leaf]
+        assert committed_digests(conn) == [digest(raw)]
+    assert aside(world, acme) == []
 
 
 def test_what_was_first_refused_for_an_unknown_key_is_released_once_that_is_revoked(
