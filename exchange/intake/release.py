@@ -59,8 +59,6 @@ def release_statements(
         raise StatementRefused(Reason.MALFORMED, "the release's subject is another device")
     wanted = release.decode(statement.payload).digests
     known = statement.digest in indices_of(conn, [statement.digest])
-    if known:
-        commit_statement(conn, Kind.DECLARATION, statement)
     aside = kept_aside(conn, carrier, device, wanted)
     if not known and len(aside) < len(wanted):
         raise ReleaseRefused(
@@ -70,7 +68,7 @@ def release_statements(
     if aside:
         batch = _verified(conn, aside, carrier, device, origin)
         _commit(conn, Judged(epoch, batch, [], None if known else statement), now)
-    index = indices_of(conn, [statement.digest])[statement.digest]
+    index = commit_statement(conn, Kind.DECLARATION, statement)
     if aside:
         mark_released(conn, carrier, device, wanted, index)
     return Released(index, indices_of(conn, wanted))
