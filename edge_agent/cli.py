@@ -62,6 +62,9 @@ _EXAMPLES = """examples:
       after an exchange was restored: what had its receipt since then is sent again
   haulproof agent rotate --dir truck
       a new key for the device, and a request for its carrier to sign
+  haulproof agent rotate --dir truck --again 5f0c...
+      another one, when the carrier has revoked the key of the last request; haulproof device
+      keys lists its thumbprint
 """
 
 _log = logging.getLogger("edge_agent")
@@ -187,7 +190,7 @@ def _rotate(folder: Path, arguments: argparse.Namespace) -> int:
     """The agent itself must not be running; it signs with the new key from its next start on."""
     read_request(folder)
     with _locked(folder), contextlib.closing(Outbox.open(folder / OUTBOX_FILE)) as outbox:
-        rotation = rotate(folder, outbox)
+        rotation = rotate(folder, outbox, arguments.again)
     if arguments.json:
         print(json.dumps({"rotation": str(rotation)}))
     else:
@@ -305,7 +308,13 @@ def _parser() -> argparse.ArgumentParser:
         "--resend-after", type=float, metavar="S", help="added to the acknowledgement interval"
     )
     commands.add_parser("status", help="what is sent, receipted and waiting", **shared)
-    commands.add_parser("rotate", help="make the device a new key", **shared)
+    new_key = commands.add_parser("rotate", help="make the device a new key", **shared)
+    new_key.add_argument(
+        "--again",
+        default="",
+        metavar="THUMBPRINT",
+        help="replace this key, which the carrier has admitted or revoked, whatever was sent of it",
+    )
     again = commands.add_parser("resend", help="send again what has its receipt", **shared)
     again.add_argument(
         "--since",

@@ -12,7 +12,9 @@ The agent may run at once. What the new key signs waits until the carrier's reco
 
 import json
 import os
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from edge_agent.enrolment import (
     KEY_FILE,
@@ -36,16 +38,25 @@ _NEXT_KEY_FILE = "device.key.next"
 _NEXT_ROTATION_FILE = "rotation.json.next"
 
 
-def rotate(folder: Path, outbox: Outbox) -> Path:
+def rotate(folder: Path, outbox: Outbox, again: str = "") -> Path:
     """Give the device a new key, or finish what an earlier call began; the carrier's request.
 
     A new key that the log has not heard of yet (no statement of it has a receipt) is not rotated
-    again: its request is. ``EnrolmentRefused`` when the folder holds no agent.
+    again: its request is. The outbox forgets, and a key may be revoked before its first receipt:
+    then ``again`` is the thumbprint (hex) of the key to replace, as the exchange lists it. A call
+    that is repeated after that key was replaced hands out the request that replaced it.
+    ``EnrolmentRefused`` when the folder holds no agent, or another key than ``again``.
     """
     request, current = read_request(folder), read_key(folder)
+    is_named = current.public.thumbprint.hex() == again
+    if again and not is_named and not _replaces(folder, again):
+        raise EnrolmentRefused(
+            f"{folder} holds another key; name the device's newest one as haulproof device keys "
+            "lists it, or leave --again out"
+        )
     if not _is_of(folder / _NEXT_ROTATION_FILE, current.public):
         waiting = _is_of(folder / ROTATION_FILE, current.public)
-        if waiting and not _has_receipt(outbox, current.public):
+        if waiting and not is_named and not _has_receipt(outbox, current.public):
             return folder / ROTATION_FILE
         _switch(folder, request, current, outbox)
     enrol(folder, request.carrier, request.device, request.origin)
@@ -103,10 +114,19 @@ def _is_by(raw: bytes, key: PublicKey) -> bool:
 
 def _is_of(path: Path, key: PublicKey) -> bool:
     """Whether there is a request in the file, and this is its new key."""
+    return _request_in(path).get("cose_key") == key.cose_key.hex()
+
+
+def _replaces(folder: Path, thumbprint: str) -> bool:
+    """Whether a request, handed out or about to be, replaces this key."""
+    requests = (folder / _NEXT_ROTATION_FILE, folder / ROTATION_FILE)
+    return any(_request_in(path).get("replaces") == thumbprint for path in requests)
+
+
+def _request_in(path: Path) -> Mapping[str, Any]:
     if not path.exists():
-        return False
-    document = read_json(path, "remove it, and run agent rotate again")
-    return document.get("cose_key") == key.cose_key.hex()
+        return {}
+    return read_json(path, "remove it, and run agent rotate again")
 
 
 def _sync(folder: Path) -> None:

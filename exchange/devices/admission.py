@@ -83,7 +83,9 @@ def standing_key(conn: Connection[Any], record: KeyRecord) -> DeviceKeyRow | Non
             "This public key belongs to another device: every device needs a key of its own."
         )
     if known.revoked_index is not None:
-        raise DeviceConflict("This key has been revoked: give the device a new one.")
+        raise DeviceConflict(
+            "This key has been revoked: give the device a new one, with agent rotate --again."
+        )
     if known.rotated_index is not None:
         raise DeviceConflict("This key was replaced: give the device its newest, or a new one.")
     return known

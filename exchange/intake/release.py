@@ -20,7 +20,7 @@ from exchange.intake.model import Message
 from exchange.intake.repository import Aside, kept_aside, mark_released
 from exchange.intake.verification import VerifiedBatch, parse, verify_batch
 from exchange.orgs.keys import standing_keys
-from exchange.transparency.repository import indices_of, key_epoch
+from exchange.transparency.repository import commit_statement, indices_of, key_epoch
 from schemas.errors import Reason, StatementRefused
 from schemas.kinds import Kind
 from schemas.statements import release
@@ -48,8 +48,9 @@ def release_statements(
 ) -> Released:
     """Commit what a carrier's release names, all of it or nothing.
 
-    The same release again is answered as it stands. Raises ``ReleaseRefused``, ``KeysChanging``
-    or ``StatementRefused``.
+    The same release again is answered as it stands; where a restored log has its leaf only, it is
+    recorded, and with it what of its statements is kept aside still. Raises ``ReleaseRefused``,
+    ``KeysChanging`` or ``StatementRefused``.
     """
     epoch = key_epoch(conn)
     keys = standing_keys(conn, carrier)
@@ -57,20 +58,20 @@ def release_statements(
     if statement.header.subject != device:
         raise StatementRefused(Reason.MALFORMED, "the release's subject is another device")
     wanted = release.decode(statement.payload).digests
-    known = indices_of(conn, [statement.digest]).get(statement.digest)
-    if known is not None:
-        return Released(known, indices_of(conn, wanted))
+    known = statement.digest in indices_of(conn, [statement.digest])
     aside = kept_aside(conn, carrier, device, wanted)
-    if len(aside) < len(wanted):
+    if not known and len(aside) < len(wanted):
         raise ReleaseRefused(
             f"{len(wanted) - len(aside)} of these statements are not kept aside for {device}: see "
             "the list of those that are."
         )
-    batch = _verified(conn, aside, carrier, device, origin)
-    placed = _commit(conn, Judged(epoch, batch, [], statement), now)
-    index = indices_of(conn, [statement.digest])[statement.digest]
-    mark_released(conn, carrier, device, wanted, index)
-    return Released(index, placed)
+    if aside:
+        batch = _verified(conn, aside, carrier, device, origin)
+        _commit(conn, Judged(epoch, batch, [], None if known else statement), now)
+    index = commit_statement(conn, Kind.DECLARATION, statement)
+    if aside:
+        mark_released(conn, carrier, device, wanted, index)
+    return Released(index, indices_of(conn, wanted))
 
 
 def _verified(
@@ -87,14 +88,12 @@ def _verified(
     return batch
 
 
-def _commit(conn: Connection[Any], judged: Judged, now: datetime) -> dict[bytes, int]:
+def _commit(conn: Connection[Any], judged: Judged, now: datetime) -> None:
     try:
         result = commit(conn, judged, now)
     except KeysMoved:
         raise KeysChanging("Keys are being changed: try again in a moment.") from None
     if result.refused:
         raise ReleaseRefused("A statement cannot be released: another bears its boot and seq.")
-    if not result.committed:
+    if judged.release is not None and not result.committed:
         raise ReleaseRefused("These statements are in the log already: nothing is to release.")
-    digests = {one.identity: one.digest for one in judged.batch.verified}
-    return {digests[one.identity]: one.index for one in (*result.committed, *result.duplicates)}

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -10,7 +10,7 @@ from psycopg import Connection
 from psycopg.rows import class_row
 
 from exchange.intake.model import Refused
-from exchange.intake.quarantine import Filed, Filing, Keep, Kept, file_refusals
+from exchange.intake.quarantine import Filed, Filing, Keep, Kept, file_refusals, less, room_lacking
 from exchange.intake.verification import Device
 from schemas.errors import Reason
 
@@ -81,12 +81,8 @@ def mark_released(
     )
     sizes = [size_bytes for (size_bytes,) in rows]
     with conn.cursor() as cursor:
-        of_device = _less(kept[carrier, device], sizes)
-        _save_kept(cursor, {(carrier, device): of_device, _TOTAL: _less(total, sizes)})
-
-
-def _less(kept: Kept, sizes: Sequence[int]) -> Kept:
-    return replace(kept, messages=kept.messages - len(sizes), bytes=kept.bytes - sum(sizes))
+        of_device = less(kept[carrier, device], sizes)
+        _save_kept(cursor, {(carrier, device): of_device, _TOTAL: less(total, sizes)})
 
 
 def keep_refused(conn: Connection[Any], refusals: Sequence[Refused]) -> None:
@@ -98,6 +94,9 @@ def keep_refused(conn: Connection[Any], refusals: Sequence[Refused]) -> None:
     total, kept = _lock_kept(conn, {(one.carrier, one.device) for one in refusals})
     known = _known(conn, refusals)
     bare = {key for key, lacks_bytes in known.items() if lacks_bytes}
+    total = _make_room(
+        conn, refusals, room_lacking(refusals, known, kept, total, bare), kept, total
+    )
     filing = file_refusals(refusals, set(known), kept, total, bare)
     with conn.pipeline(), conn.cursor() as cursor:
         _insert(cursor, [one for one in filing.new if one.keep is not Keep.COUNT])
@@ -161,40 +160,126 @@ def _known(
     return {(carrier, device, bytes(digest)): bare for carrier, device, digest, bare in rows}
 
 
+def _make_room(
+    conn: Connection[Any],
+    refusals: Sequence[Refused],
+    lacking: tuple[dict[Device, int], int],
+    kept: dict[Device, Kept],
+    total: Kept,
+) -> Kept:
+    """Let go of bytes that nobody can release; changes ``kept``, returns the new total.
+
+    What comes again in this very batch is spared: it is judged anew.
+    """
+    of_devices, size_bytes = lacking
+    coming = [one.digest for one in refusals]
+    for device, messages in of_devices.items():
+        freed = _let_go(conn, coming, device=device, messages=messages).get(device, [])
+        kept[device] = less(kept.get(device, Kept()), freed)
+        total = less(total, freed)
+        size_bytes -= sum(freed)
+    if size_bytes > 0:
+        by_device = _let_go(conn, coming, size_bytes=size_bytes)
+        kept |= _lock_kept(conn, set(by_device) - set(kept))[1]
+        for device, freed in by_device.items():
+            kept[device], total = less(kept[device], freed), less(total, freed)
+    return total
+
+
+def _let_go(
+    conn: Connection[Any],
+    spared: Sequence[bytes],
+    *,
+    device: Device | None = None,
+    messages: int | None = None,
+    size_bytes: int | None = None,
+) -> dict[Device, list[int]]:
+    """Sizes, by device, of the oldest bytes that were let go: so many messages, or bytes."""
+    rows = conn.execute(
+        """
+        WITH oldest AS (
+            SELECT carrier, device, digest,
+                   row_number() OVER age AS place, sum(size_bytes) OVER age - size_bytes AS before
+            FROM quarantine
+            WHERE raw IS NOT NULL AND reason <> %(kept_reason)s AND NOT digest = ANY(%(spared)s)
+              AND (%(carrier)s::text IS NULL OR (carrier = %(carrier)s AND device = %(device)s))
+            WINDOW age AS (ORDER BY last_at, carrier, device, digest
+                           ROWS UNBOUNDED PRECEDING)
+        )
+        UPDATE quarantine q SET raw = NULL FROM oldest o
+        WHERE (q.carrier, q.device, q.digest) = (o.carrier, o.device, o.digest)
+          AND (%(messages)s::bigint IS NULL OR o.place <= %(messages)s)
+          AND (%(size_bytes)s::bigint IS NULL OR o.before < %(size_bytes)s)
+        RETURNING q.carrier, q.device, q.size_bytes
+        """,
+        {
+            "kept_reason": Reason.REVOKED_KEY.value,
+            "spared": list(spared),
+            "carrier": device[0] if device else None,
+            "device": device[1] if device else None,
+            "messages": messages,
+            "size_bytes": size_bytes,
+        },
+    )
+    freed: dict[Device, list[int]] = {}
+    for carrier, name, size in rows:
+        freed.setdefault((carrier, name), []).append(size)
+    return freed
+
+
 def _insert(cursor: Any, new: Sequence[Filed]) -> None:
     cursor.executemany(
         """
         INSERT INTO quarantine
             (carrier, device, digest, reason, permanent, detail, boot, seq, size_bytes, raw, times)
-        VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
+        VALUES (%(carrier)s, %(device)s, %(digest)s, %(reason)s, %(permanent)s, %(detail)s,
+                %(boot)s, %(seq)s, %(size_bytes)s, %(raw)s, %(times)s)
         """,
         [
-            (
-                one.refused.carrier,
-                one.refused.device,
-                one.digest,
-                one.refused.reason.value,
-                one.refused.permanent,
-                one.refused.detail,
-                one.refused.identity.boot if one.refused.identity else None,
-                one.refused.identity.seq if one.refused.identity else None,
-                len(one.refused.message.payload),
-                one.refused.message.payload if one.keep is Keep.BYTES else None,
-                one.times,
-            )
+            {
+                **_verdict(one.refused),
+                "digest": one.digest,
+                "size_bytes": len(one.refused.message.payload),
+                "raw": one.refused.message.payload if one.keep is Keep.BYTES else None,
+                "times": one.times,
+            }
             for one in new
         ],
     )
 
 
 def _count_again(cursor: Any, filing: Filing) -> None:
+    """Count them, and let the newest verdict stand, unless an older one is final or knew more."""
     cursor.executemany(
         """
         UPDATE quarantine SET times = times + %s, last_at = clock_timestamp()
         WHERE carrier = %s AND device = %s AND digest = %s
         """,
-        [(times, *key) for key, times in filing.again.items()],
+        [(times, *key) for key, (_, times) in filing.again.items()],
     )
+    cursor.executemany(
+        """
+        UPDATE quarantine
+        SET reason = %(reason)s, permanent = %(permanent)s, detail = %(detail)s,
+            boot = %(boot)s, seq = %(seq)s
+        WHERE carrier = %(carrier)s AND device = %(device)s AND digest = %(digest)s
+          AND released_index IS NULL AND NOT permanent
+          AND (boot IS NULL OR %(boot)s::bytea IS NOT NULL)
+        """,
+        [{"digest": digest, **_verdict(one)} for (_, _, digest), (one, _) in filing.again.items()],
+    )
+
+
+def _verdict(one: Refused) -> dict[str, Any]:
+    return {
+        "carrier": one.carrier,
+        "device": one.device,
+        "reason": one.reason.value,
+        "permanent": one.permanent,
+        "detail": one.detail,
+        "boot": one.identity.boot if one.identity else None,
+        "seq": one.identity.seq if one.identity else None,
+    }
 
 
 def _keep_bytes(cursor: Any, filing: Filing) -> None:

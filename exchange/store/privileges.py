@@ -38,7 +38,19 @@ TABLES: dict[str, Rights] = {
     "signer_state": Rights(update=("state", "detail", "since")),
     "segment_key": APPEND,
     "segment": APPEND,
-    "quarantine": Rights(update=("times", "last_at", "raw", "released_index")),
+    "quarantine": Rights(
+        update=(
+            "times",
+            "last_at",
+            "raw",
+            "released_index",
+            "reason",
+            "permanent",
+            "detail",
+            "boot",
+            "seq",
+        )
+    ),
     "quarantine_count": Rights(update=("messages", "bytes")),
     "quarantine_kept": Rights(update=("digests", "messages", "bytes")),
     "organisation": APPEND,

@@ -56,9 +56,9 @@ class Folder:
                 outbox.seal(sealed, one.last_ms, NOW)
                 self.sealed += [(signer.public, each) for each in sealed]
 
-    def rotate(self) -> dict[str, Any]:
+    def rotate(self, again: str = "") -> dict[str, Any]:
         with self.outbox() as outbox:
-            path = rotate(self.path, outbox)
+            path = rotate(self.path, outbox, again)
         document: dict[str, Any] = json.loads(path.read_text())
         return document
 
@@ -116,6 +116,24 @@ def test_a_key_of_which_nothing_has_a_receipt_is_not_rotated_again(folder: Folde
     assert second["boots"] == []
 
 
+def test_a_key_that_the_carrier_revoked_before_any_receipt_is_replaced_again(
+    folder: Folder, capsys: pytest.CaptureFixture[str]
+) -> None:
+    first = folder.rotate()
+    folder.drive(2)
+    revoked = read_key(folder.path).public
+    named = revoked.thumbprint.hex()
+    assert main(["rotate", "--dir", str(folder.path), "--again", named, "--json"]) == 0
+    second = json.loads(Path(json.loads(capsys.readouterr().out)["rotation"]).read_text())
+
+    assert first["cose_key"] == revoked.cose_key.hex()
+    assert second["replaces"] == revoked.thumbprint.hex()
+    assert second["boots"] == [[boot(1), 1]]
+    assert read_key(folder.path).public.cose_key.hex() == second["cose_key"]
+    assert folder.rotate() == folder.rotate(named) == second
+    assert main(["rotate", "--dir", str(folder.path), "--again", first["replaces"]]) == 2
+
+
 def test_what_an_earlier_key_signed_is_not_listed_for_a_later_one(folder: Folder) -> None:
     folder.drive(1)
     folder.rotate()
@@ -169,25 +187,29 @@ def dies(monkeypatch: pytest.MonkeyPatch, at: int, done: bool) -> None:
 
 @pytest.mark.parametrize("drives_between", [False, True], ids=["at once", "after a drive"])
 @pytest.mark.parametrize("done", [False, True], ids=["before", "after"])
+@pytest.mark.parametrize("again", [False, True], ids=["first", "again"])
 def test_killed_at_any_step_it_is_finished_by_the_next_call(
-    tmp_path: Path, done: bool, drives_between: bool
+    tmp_path: Path, done: bool, drives_between: bool, again: bool
 ) -> None:
     at = 0
     while True:
         at += 1
         folder = Folder(tmp_path / str(at))
+        if again:
+            folder.rotate()
         first = read_key(folder.path).public
+        named = first.thumbprint.hex() if again else ""
         folder.drive(2)
         with pytest.MonkeyPatch.context() as patched:
             dies(patched, at, done)
             try:
-                folder.rotate()
+                folder.rotate(named)
                 break
             except Killed:
                 pass
         if drives_between:
             folder.drive(1)
-        asked = folder.rotate()
+        asked = folder.rotate(named)
         check(folder, asked, first)
     assert at > 8
 

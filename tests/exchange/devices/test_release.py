@@ -1,5 +1,6 @@
 """A carrier releases what a revoked key signed: by its own signed record, whole or not at all."""
 
+import base64
 from hashlib import sha256
 from typing import Any
 
@@ -7,13 +8,13 @@ import pytest
 
 from exchange.intake import quarantine
 from exchange.store.database import connect
-from exchange.transparency.repository import statements_of
+from exchange.transparency.repository import put_back, statements_of
 from schemas.cose import sign1
 from schemas.errors import Reason
 from schemas.kinds import Kind
 from schemas.statements import release
 from tests.exchange.device_keys import release_body, revoke_newest
-from tests.exchange.devices.intake import admitted, rotate, take
+from tests.exchange.devices.intake import admit, admitted, rotate, take
 from tests.exchange.intake.trucks import Truck
 from tests.exchange.intake.whole_store import check_store, committed_digests
 from tests.exchange.world import Organisation, World
@@ -162,6 +163,48 @@ def test_what_was_replaced_and_not_listed_is_not_aside(world: World, acme: Organ
 
     assert [one.reason for one in result.refused] == [Reason.ROTATED_KEY]
     assert ask(world, acme, release_body(world, acme, "dev-1", [digest(late)])).status_code == 422
+
+
+@pytest.mark.parametrize("came_back", ["aside still", "sent again"])
+def test_a_release_of_which_a_restored_log_has_the_leaf_only_is_recorded_there(
+    world: World, acme: Organisation, truck: Truck, came_back: str
+) -> None:
+    raw = truck.segment()
+    body = release_body(world, acme, "dev-1", [digest(raw)])
+    record = digest(base64.urlsafe_b64decode(body["statement"] + "=="))
+    take(world, truck, [raw])
+    with world.exchange.connection() as conn:
+        leaf = put_back(conn, [(Kind.DECLARATION, record), (Kind.SEGMENT, digest(raw))])
+    if came_back == "sent again":
+        take(world, truck, [raw])
+    answers = [ask(world, acme, body) for _ in range(2)]
+
+    assert [answer.status_code for answer in answers] == [201, 201], answers[0].text
+    for answer in answers:
+        assert answer.json()["index"] == leaf
+        assert [one["index"] for one in answer.json()["released"]] == [leaf + 1]
+    with world.exchange.connection() as conn:
+        assert [one.index for one in statements_of(conn, kinds=[Kind.DECLARATION])] == [leaf]
+        assert committed_digests(conn) == [digest(raw)]
+    assert aside(world, acme) == []
+
+
+def test_what_was_first_refused_for_an_unknown_key_is_released_once_that_is_revoked(
+    world: World, acme: Organisation
+) -> None:
+    truck = Truck("dev-1", carrier="acme", origin=world.origin)
+    raw = truck.segment()
+    early = take(world, truck, [raw])
+    admit(world, acme, truck)
+    revoke_newest(world, acme, "dev-1")
+    late = take(world, truck, [raw])
+    listed = [one["digest"] for one in aside(world, acme)]
+    answer = ask(world, acme, release_body(world, acme, "dev-1", [digest(raw)]))
+
+    assert [one.reason for one in early.refused] == [Reason.UNKNOWN_ISSUER]
+    assert [one.reason for one in late.refused] == [Reason.REVOKED_KEY]
+    assert listed == [digest(raw).hex()]
+    assert answer.status_code == 201, answer.text
 
 
 def test_more_than_is_kept_is_released_in_turns(

@@ -55,5 +55,5 @@ def test_what_comes_again_is_one_message_counted() -> None:
         (refusals[0].digest, 2),
         (refusals[3].digest, 1),
     ]
-    assert filing.again == {(*DEVICE, refusals[1].digest): 1}
+    assert filing.again == {(*DEVICE, refusals[1].digest): (refusals[1], 1)}
     assert filing.total == Kept(2, 2, 2)

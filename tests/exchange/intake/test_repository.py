@@ -58,6 +58,103 @@ def test_a_refused_message_is_kept_with_everything_known_of_it(conn: Connection[
     assert quarantine_counts(conn, "other") == []
 
 
+def test_the_newest_verdict_stands_unless_the_older_one_is_final_or_knew_more(
+    conn: Connection[Any],
+) -> None:
+    message = Truck().message(b"bytes")
+    identity = Identity("acme", "dev-1", b"bootboot", 7)
+
+    def verdict_after(reason: Reason, named: Identity | None) -> object:
+        keep(conn, refused(message, reason, reason.value, named))
+        return conn.execute("SELECT reason, permanent, detail, seq FROM quarantine").fetchone()
+
+    revoked = ("revoked-key", False, "revoked-key", 7)
+    rotated = ("rotated-key", True, "rotated-key", 7)
+    assert verdict_after(Reason.UNKNOWN_KEY, None) == ("unknown-key", False, "unknown-key", None)
+    assert verdict_after(Reason.REVOKED_KEY, identity) == revoked
+    assert verdict_after(Reason.UNKNOWN_KEY, None) == revoked
+    assert verdict_after(Reason.ROTATED_KEY, identity) == rotated
+    assert verdict_after(Reason.REVOKED_KEY, identity) == rotated
+
+
+def revoked_ones(truck: Truck, count: int) -> list[Refused]:
+    identities = [Identity("acme", truck.device, b"bootboot", seq) for seq in range(count)]
+    return [
+        refused(truck.message(truck.rng.randbytes(3)), Reason.REVOKED_KEY, "why", identity)
+        for identity in identities
+    ]
+
+
+def held(conn: Connection[Any]) -> list[tuple[str, str, int]]:
+    rows = conn.execute(
+        "SELECT device, reason, count(raw) FROM quarantine GROUP BY 1, 2 ORDER BY 1, 2"
+    ).fetchall()
+    kept = conn.execute(
+        "SELECT device, messages, bytes FROM quarantine_kept WHERE carrier <> '' ORDER BY 1"
+    ).fetchall()
+    sums = conn.execute(
+        "SELECT device, count(raw), coalesce(sum(length(raw)), 0) FROM quarantine"
+        " GROUP BY 1 ORDER BY 1"
+    ).fetchall()
+    total = conn.execute("SELECT messages, bytes FROM quarantine_kept WHERE carrier = ''")
+    assert kept == sums
+    assert total.fetchone() == (sum(one[1] for one in sums), sum(one[2] for one in sums))
+    return rows
+
+
+def test_in_a_full_device_the_oldest_noise_gives_way_to_what_can_be_released(
+    conn: Connection[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(quarantine, "DEVICE_MESSAGES_MAX", 4)
+    truck, other = Truck("dev-1"), Truck("dev-2")
+    noise, revoked = refusals(truck, 4), revoked_ones(truck, 6)
+    keep(conn, *refusals(other, 4))
+    for one in noise:
+        keep(conn, one)
+
+    keep(conn, *refusals(truck, 1), *revoked[:2])
+    newest = [
+        bytes(raw)
+        for (raw,) in conn.execute(
+            "SELECT raw FROM quarantine WHERE device = 'dev-1' AND reason = 'malformed'"
+            " AND raw IS NOT NULL ORDER BY last_at"
+        )
+    ]
+    assert newest == [one.message.payload for one in noise[2:]]
+    keep(conn, *revoked[2:])
+
+    assert held(conn) == [
+        ("dev-1", "malformed", 0),
+        ("dev-1", "revoked-key", 4),
+        ("dev-2", "malformed", 4),
+    ]
+
+
+def test_when_all_is_full_noise_of_any_device_gives_way_to_what_can_be_released(
+    conn: Connection[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(quarantine, "TOTAL_BYTES_MAX", 12)
+    truck, other = Truck("dev-1"), Truck("dev-2")
+    keep(conn, *refusals(other, 4))
+    keep(conn, *revoked_ones(truck, 3))
+    assert held(conn) == [("dev-1", "revoked-key", 3), ("dev-2", "malformed", 1)]
+    keep(conn, *refusals(other, 2), *revoked_ones(truck, 2))
+
+    assert held(conn) == [("dev-1", "revoked-key", 4), ("dev-2", "malformed", 0)]
+
+
+def test_what_comes_again_as_revoked_does_not_give_way_to_its_like(
+    conn: Connection[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(quarantine, "DEVICE_MESSAGES_MAX", 2)
+    truck = Truck("dev-1")
+    first, second = revoked_ones(truck, 2)
+    keep(conn, refused(first.message, Reason.UNKNOWN_KEY, "early"), *refusals(truck, 1))
+    keep(conn, first, second)
+
+    assert held(conn) == [("dev-1", "malformed", 0), ("dev-1", "revoked-key", 2)]
+
+
 def test_limits_are_per_device_and_in_all_and_counts_go_on(
     conn: Connection[Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
