@@ -19,6 +19,12 @@ def known_key(row: DeviceKeyRow) -> DeviceKey:
     return DeviceKey(public, row.revoked_index is not None, row.rotation)
 
 
+def keys_of(conn: Connection[Any], devices: Collection[Device]) -> dict[Device, list[DeviceKey]]:
+    """The keys of these devices as the log has them now; an empty list where it has none."""
+    found = device_keys(conn, devices)
+    return {device: [known_key(row) for row in found.get(device, ())] for device in devices}
+
+
 class KeyRing:
     """Keys of devices met so far; forgets them all when the epoch moves."""
 
@@ -30,15 +36,11 @@ class KeyRing:
         """Make the keys of these devices known; returns the epoch that they are of.
 
         The epoch is read before the keys: what changes in between moves it, and the batch that
-        sees another one under the head's lock is judged again.
+        sees another one under the head's lock looks at its devices' keys once more.
         """
         epoch = key_epoch(conn)
         if epoch != self.epoch or len(self.known) > _DEVICES_MAX:
             self.known.clear()
             self.epoch = epoch
-        missing = [device for device in set(devices) if device not in self.known]
-        if missing:
-            found = device_keys(conn, missing)
-            for device in missing:
-                self.known[device] = [known_key(row) for row in found.get(device, ())]
+        self.known |= keys_of(conn, {device for device in devices if device not in self.known})
         return epoch

@@ -67,7 +67,7 @@ def release_statements(
             "the list of those that are."
         )
     batch = _verified(conn, aside, carrier, device, origin)
-    placed = _commit(conn, Judged(epoch, batch, [], statement), now)
+    placed = _commit(conn, Judged(epoch, batch, [], release=statement), now)
     index = indices_of(conn, [statement.digest])[statement.digest]
     mark_released(conn, carrier, device, wanted, index)
     return Released(index, placed)
