@@ -113,6 +113,14 @@ def device_exists(conn: Connection[Any], carrier: str, device: str) -> bool:
     return found.fetchone() is not None
 
 
+def assurance_of(conn: Connection[Any], carrier: str, device: str) -> int | None:
+    """The assurance level that the device was admitted with, or None for an unknown device."""
+    found = conn.execute(
+        "SELECT assurance FROM device WHERE carrier = %s AND device = %s", [carrier, device]
+    ).fetchone()
+    return None if found is None else int(found[0])
+
+
 def mqtt_secret_hash(conn: Connection[Any], carrier: str, device: str) -> bytes | None:
     """SHA-256 (32 bytes) of the device's broker password, or None for an unknown device."""
     found = conn.execute(

@@ -11,6 +11,7 @@ from exchange.transparency.repository import key_epoch, put_back
 from schemas.cose.keys import SoftwareSigner
 from schemas.errors import Reason
 from schemas.kinds import Kind
+from schemas.statements.device_key import TERMINAL_REPORTED
 from tests.exchange.device_keys import keys_of, revocation_body, revoke_newest, rotation_body
 from tests.exchange.devices.intake import admitted, rotate, take
 from tests.exchange.world import Organisation, World
@@ -267,3 +268,19 @@ def test_a_worker_forgets_keys_whose_rotations_list_too_many_boots(
             known.append(sorted(device for _, device in ring.known))
 
     assert known == [["dev-1"], ["dev-1", "dev-2"], ["dev-3"]]
+
+
+def test_a_rotation_leaves_the_device_s_assurance_level(world: World, acme: Organisation) -> None:
+    """Trips that were derived already rest on it."""
+    truck = admitted(world, acme)
+    body = rotation_body(
+        *(world, acme, "dev-1", SoftwareSigner.generate(), truck.signer, {}),
+        assurance=TERMINAL_REPORTED,
+    )
+    before = epoch(world)
+    answer = world.http.post("/v1/devices/dev-1/rotation", json=body, headers=acme.headers)
+
+    assert answer.status_code == 409
+    assert "assurance level" in answer.text
+    assert [key["state"] for key in keys_of(world, acme, "dev-1")] == ["standing"]
+    assert epoch(world) == before
