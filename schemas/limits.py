@@ -25,6 +25,9 @@ CBOR_DEPTH_MAX = 16
 ROTATION_BOOTS_MAX = 2_048
 """Boots of the old key that a rotation lists: an engine start each, for more than a year."""
 
+DEVICE_KEYS_MAX = 64
+"""Keys that a device has in all, replaced and revoked ones too."""
+
 RELEASE_DIGESTS_MAX = 1_024
 """Statements that one release names."""
 

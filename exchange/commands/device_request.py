@@ -12,7 +12,7 @@ from schemas.cose.keys import Signer
 from schemas.cose.sign1 import sign
 from schemas.errors import StatementRefused
 from schemas.kinds import TYPE_TEXT, Kind
-from schemas.limits import SALT_BYTES
+from schemas.limits import SALT_BYTES, SEQ_MAX
 from schemas.names import org_issuer
 from schemas.statements import device_key
 from schemas.statements.device_key import AGENT_MEASURED, DeviceKey, Rotation
@@ -40,13 +40,20 @@ def read_rotation(path: Path) -> RotationRequest:
     """The request of ``agent rotate``; ``WrongUsage`` otherwise."""
     found = read_object(path, "request of agent rotate", *_REQUEST, "replaces")
     try:
-        boots = {bytes.fromhex(boot): int(last) for boot, last in found["boots"]}
+        boots = {bytes.fromhex(boot): _seq(last) for boot, last in found["boots"]}
         replaces = bytes.fromhex(found["replaces"])
-    except (KeyError, TypeError, ValueError):
+    except (KeyError, TypeError, ValueError, OverflowError):
         raise WrongUsage(
             f"{path} does not say what it replaces: make it again with haulproof agent rotate"
         ) from None
     return RotationRequest(found, Rotation(replaces, boots))
+
+
+def _seq(found: str | float) -> int:
+    seq = int(found)
+    if not 0 <= seq <= SEQ_MAX:
+        raise ValueError("no seq")
+    return seq
 
 
 def key_record(asked: Request, note: str, rotation: Rotation | None = None) -> DeviceKey:

@@ -28,6 +28,7 @@ from exchange.transparency.repository import (
 )
 from schemas.errors import Reason, StatementRefused
 from schemas.kinds import Kind
+from schemas.limits import DEVICE_KEYS_MAX
 from schemas.statements.device_key import Rotation
 
 
@@ -61,6 +62,16 @@ def rotate_key(
         return RotatedKey(new.index, old.index)
     if old.rotated_index is not None:
         raise DeviceConflict("That key was replaced already: rotate the device's newest one.")
+    if record.key.assurance != repository.assurance_of(conn, carrier, device):
+        raise DeviceConflict(
+            f"A new key leaves {device}'s assurance level as it is: sign the record with the level "
+            "that the device was admitted with."
+        )
+    if repository.key_count(conn, carrier, device) >= DEVICE_KEYS_MAX:
+        raise DeviceConflict(
+            f"{device} has had {DEVICE_KEYS_MAX} keys, as many as a device may: enrol it under "
+            "another name."
+        )
     index = commit_key(conn, record)
     repository.rotate_key(conn, rotation, index)
     return RotatedKey(index, old.index)

@@ -89,6 +89,14 @@ def device_keys(
     return dict(found)
 
 
+def key_count(conn: Connection[Any], carrier: str, device: str) -> int:
+    """How many keys the device has had, whatever became of them."""
+    found = conn.execute(
+        "SELECT count(*) FROM device_key WHERE carrier = %s AND device = %s", [carrier, device]
+    ).fetchone()
+    return 0 if found is None else int(found[0])
+
+
 def key_by_thumbprint(conn: Connection[Any], thumbprint: bytes) -> DeviceKeyRow | None:
     """The record of this very key, whosever it is."""
     with conn.cursor(row_factory=class_row(DeviceKeyRow)) as cursor:
@@ -103,6 +111,14 @@ def device_exists(conn: Connection[Any], carrier: str, device: str) -> bool:
         "SELECT 1 FROM device WHERE carrier = %s AND device = %s", [carrier, device]
     )
     return found.fetchone() is not None
+
+
+def assurance_of(conn: Connection[Any], carrier: str, device: str) -> int | None:
+    """The assurance level that the device was admitted with, or None for an unknown device."""
+    found = conn.execute(
+        "SELECT assurance FROM device WHERE carrier = %s AND device = %s", [carrier, device]
+    ).fetchone()
+    return None if found is None else int(found[0])
 
 
 def mqtt_secret_hash(conn: Connection[Any], carrier: str, device: str) -> bytes | None:

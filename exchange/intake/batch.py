@@ -5,13 +5,13 @@ lock → leaves, tiles, head → commit. There is no state in which a record exi
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
 from psycopg import Connection
 
-from exchange.intake.keys import KeyRing
+from exchange.intake.keys import KeyRing, keys_of
 from exchange.intake.model import (
     BatchResult,
     Message,
@@ -22,7 +22,7 @@ from exchange.intake.model import (
     VerifiedGap,
     VerifiedSegment,
 )
-from exchange.intake.verification import VerifiedBatch, parse, refused, verify_batch
+from exchange.intake.verification import Keys, VerifiedBatch, parse, refused, verify_batch
 from exchange.segments import copying
 from exchange.segments.model import Identity, NewSegment
 from exchange.segments.repository import claim_identities, copy_rows, holders, reserve_ids
@@ -32,7 +32,8 @@ from schemas.cose.sign1 import Statement
 from schemas.errors import Reason, StatementRefused
 from schemas.kinds import Kind
 
-_JUDGED_AGAIN_MAX = 20
+_JUDGED_FREELY_MAX = 3
+"""How often a batch is judged without the head's lock, before it is judged under it."""
 
 _BARRED = {
     Reason.REVOKED_KEY: "the key has been revoked; the carrier may release what it signed",
@@ -41,19 +42,21 @@ _BARRED = {
 
 
 class KeysMoved(Exception):
-    """A key was admitted or revoked while the batch was judged."""
+    """A key that a batch was judged by was admitted, replaced or revoked meanwhile."""
 
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """Messages with a verdict on everything but their uniqueness; ``epoch`` is that of the keys.
+    """Messages with a verdict on everything but their uniqueness.
 
+    ``epoch`` is that of the keys, ``keys`` are those of the devices that sent the messages;
     ``release`` is the carrier's statement that lets them in, committed just before them.
     """
 
     epoch: int
     batch: VerifiedBatch
     refused: list[Refused]
+    keys: Keys = field(default_factory=dict)
     release: Statement | None = None
 
 
@@ -63,20 +66,27 @@ def take(
     """Judge and commit a batch; when it returns, what it says is durable.
 
     Raises what the database raises, with nothing committed unless the answer to the commit itself
-    was lost, and ``KeysMoved`` when keys change faster than a batch can be judged.
+    was lost. A batch whose own keys never rest is judged under the head's lock at last, where they
+    do. A worker that has the same messages claims them before it takes that lock: the database
+    ends such a deadlock by an ``OperationalError`` in one of the two.
     """
-    for _ in range(_JUDGED_AGAIN_MAX):
+    for _ in range(_JUDGED_FREELY_MAX):
         judged = judge(conn, messages, origin, keys)
         try:
             with conn.transaction():
                 return commit(conn, judged, now)
         except KeysMoved:
             continue
-    raise KeysMoved("keys change faster than a batch can be judged")
+    with conn.transaction():
+        tree.lock_head(conn)
+        return commit(conn, judge(conn, messages, origin, keys), now)
 
 
 def judge(conn: Connection[Any], messages: Sequence[Message], origin: str, keys: KeyRing) -> Judged:
-    """Everything about a message that needs no other message. ``conn`` is in autocommit mode."""
+    """Everything about a message that needs no other message.
+
+    ``conn`` is in autocommit mode, or its transaction holds the head's lock.
+    """
     refusals: list[Refused] = []
     parsed: list[Parsed] = []
     for message in messages:
@@ -84,9 +94,11 @@ def judge(conn: Connection[Any], messages: Sequence[Message], origin: str, keys:
             parsed.append(parse(message, origin))
         except StatementRefused as refusal:
             refusals.append(refused(message, refusal.reason, refusal.detail))
-    epoch = keys.learn(conn, {(one.carrier, one.device) for one in parsed})
+    devices = {(one.carrier, one.device) for one in parsed}
+    epoch = keys.learn(conn, devices)
     batch = verify_batch(parsed, keys.known)
-    return Judged(epoch, batch, refusals + batch.refused)
+    by = {device: keys.known[device] for device in devices}
+    return Judged(epoch, batch, refusals + batch.refused, by)
 
 
 def commit(conn: Connection[Any], judged: Judged, now: datetime) -> BatchResult:
@@ -112,7 +124,9 @@ def commit(conn: Connection[Any], judged: Judged, now: datetime) -> BatchResult:
         else:
             again.append(one)
     result.committed = _append(conn, judged, new, now)
-    _require_epoch(conn, judged, bool(new))
+    if not new:
+        # Refusals rest on keys as well: a batch of nothing but those is checked without the lock.
+        _require_keys(conn, judged, tree.key_epoch(conn))
     result.duplicates = _first_places(conn, again)
     return result
 
@@ -165,8 +179,7 @@ def _append(
         for one in new
     ]
     head = tree.lock_head(conn)
-    if head.key_epoch != judged.epoch:
-        raise KeysMoved
+    _require_keys(conn, judged, head.key_epoch)
     if judged.release is not None:
         tree.commit_statement(conn, Kind.DECLARATION, judged.release)
         head = tree.lock_head(conn)
@@ -198,9 +211,14 @@ def _copy_segments(
     return ids
 
 
-def _require_epoch(conn: Connection[Any], judged: Judged, checked: bool) -> None:
-    """Refusals rest on keys as well: a batch of nothing but those is checked without the lock."""
-    if not checked and tree.key_epoch(conn) != judged.epoch:
+def _require_keys(conn: Connection[Any], judged: Judged, epoch: int) -> None:
+    """``KeysMoved`` unless the keys that judged it still stand; others may have changed.
+
+    A release rests on its carrier's own keys as well, and so on all of the epoch.
+    """
+    if epoch == judged.epoch:
+        return
+    if judged.release is not None or keys_of(conn, judged.keys) != judged.keys:
         raise KeysMoved
 
 

@@ -13,7 +13,7 @@ from exchange.api.bodies import DeviceName, SignedBody, ms_of, time_of
 from exchange.api.context import Context
 from exchange.api.idempotency import IdempotencyKey, Once
 from exchange.intake.release import release_statements
-from exchange.intake.repository import Aside, kept_aside
+from exchange.intake.repository import Aside, list_aside
 from exchange.signed_text import statement_bytes
 from schemas.statements.org_key import Role
 
@@ -59,7 +59,7 @@ def aside(exchange: Context, caller: Authenticated, device: DeviceName) -> Aside
     """Carrier only: statements that a revoked key of its device signed and the log lacks."""
     caller.require((Role.CARRIER,), "see what is kept aside")
     with exchange.connection() as conn:
-        found = kept_aside(conn, caller.organisation, device)
+        found = list_aside(conn, caller.organisation, device)
     return AsideList(
         carrier=caller.organisation, device=device, items=[_aside_item(one) for one in found]
     )
@@ -108,6 +108,6 @@ def _aside_item(one: Aside) -> AsideItem:
         digest=one.digest.hex(),
         boot=one.boot.hex(),
         seq=one.seq,
-        bytes=len(one.raw),
+        bytes=one.size_bytes,
         first_at=time_of(ms_of(one.first_at)),
     )

@@ -17,7 +17,7 @@ from exchange.errors import ExchangeRefusal
 from exchange.intake.batch import Judged, KeysMoved, commit
 from exchange.intake.keys import known_key
 from exchange.intake.model import Message
-from exchange.intake.repository import Aside, kept_aside, mark_released
+from exchange.intake.repository import AsideBytes, kept_aside, mark_released
 from exchange.intake.verification import VerifiedBatch, parse, verify_batch
 from exchange.orgs.keys import standing_keys
 from exchange.transparency.repository import commit_statement, indices_of, key_epoch
@@ -67,7 +67,7 @@ def release_statements(
         )
     if aside:
         batch = _verified(conn, aside, carrier, device, origin)
-        _commit(conn, Judged(epoch, batch, [], None if known else statement), now)
+        _commit(conn, Judged(epoch, batch, [], release=None if known else statement), now)
     index = commit_statement(conn, Kind.DECLARATION, statement)
     if aside:
         mark_released(conn, carrier, device, wanted, index)
@@ -75,7 +75,7 @@ def release_statements(
 
 
 def _verified(
-    conn: Connection[Any], aside: Sequence[Aside], carrier: str, device: str, origin: str
+    conn: Connection[Any], aside: Sequence[AsideBytes], carrier: str, device: str, origin: str
 ) -> VerifiedBatch:
     """The statements, verified again by the keys that signed them, revoked or not."""
     topic = segment_topic(carrier, device)

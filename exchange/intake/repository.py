@@ -36,34 +36,53 @@ class Aside:
     digest: bytes
     boot: bytes
     seq: int
+    size_bytes: int
+    first_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class AsideBytes:
+    """The bytes of such a statement, and when they first came."""
+
     raw: bytes
     first_at: datetime
 
 
-def kept_aside(
-    conn: Connection[Any], carrier: str, device: str, digests: Sequence[bytes] | None = None
-) -> list[Aside]:
-    """What of a device's revoked keys can be released, by boot and seq; all, or these digests.
+_ASIDE = """
+    FROM quarantine
+    WHERE carrier = %(carrier)s AND device = %(device)s AND reason = %(reason)s
+      AND raw IS NOT NULL AND boot IS NOT NULL AND released_index IS NULL
+"""
+_ASIDE_ORDER = "ORDER BY boot, seq, digest"
+
+
+def list_aside(conn: Connection[Any], carrier: str, device: str) -> list[Aside]:
+    """What of a device's revoked keys can be released, by boot and seq, without the bytes.
 
     As many at most as the quarantine keeps bytes of (``quarantine.DEVICE_MESSAGES_MAX``).
     """
     with conn.cursor(row_factory=class_row(Aside)) as cursor:
         cursor.execute(
-            """
-            SELECT digest, boot, seq, raw, first_at FROM quarantine
-            WHERE carrier = %(carrier)s AND device = %(device)s AND reason = %(reason)s
-              AND raw IS NOT NULL AND boot IS NOT NULL AND released_index IS NULL
-              AND (%(digests)s::bytea[] IS NULL OR digest = ANY(%(digests)s))
-            ORDER BY boot, seq, digest
-            """,
-            {
-                "carrier": carrier,
-                "device": device,
-                "reason": Reason.REVOKED_KEY.value,
-                "digests": None if digests is None else list(digests),
-            },
+            f"SELECT digest, boot, seq, size_bytes, first_at {_ASIDE} {_ASIDE_ORDER}",
+            _of_revoked(carrier, device),
         )
         return cursor.fetchall()
+
+
+def kept_aside(
+    conn: Connection[Any], carrier: str, device: str, digests: Sequence[bytes]
+) -> list[AsideBytes]:
+    """Those of these statements that can be released, by boot and seq."""
+    with conn.cursor(row_factory=class_row(AsideBytes)) as cursor:
+        cursor.execute(
+            f"SELECT raw, first_at {_ASIDE} AND digest = ANY(%(digests)s) {_ASIDE_ORDER}",
+            {**_of_revoked(carrier, device), "digests": list(digests)},
+        )
+        return cursor.fetchall()
+
+
+def _of_revoked(carrier: str, device: str) -> dict[str, Any]:
+    return {"carrier": carrier, "device": device, "reason": Reason.REVOKED_KEY.value}
 
 
 def mark_released(

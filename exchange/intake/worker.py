@@ -8,7 +8,7 @@ import psycopg
 import structlog
 from psycopg import Connection
 
-from exchange.intake.batch import KeysMoved, take
+from exchange.intake.batch import take
 from exchange.intake.keys import KeyRing
 from exchange.intake.model import BatchResult, Message
 from exchange.intake.repository import keep_refused
@@ -18,10 +18,10 @@ from schemas.errors import Reason
 
 log = structlog.get_logger("intake")
 
-RETRIED = (psycopg.OperationalError, psycopg.InterfaceError, KeysMoved, LogDamaged)
+RETRIED = (psycopg.OperationalError, psycopg.InterfaceError, LogDamaged)
 """What is nobody's message's fault: the whole batch is tried again."""
 
-_OF_THE_STORE = (psycopg.Error, KeysMoved, LogDamaged, MemoryError)
+_OF_THE_STORE = (psycopg.Error, LogDamaged, MemoryError)
 _OF_A_MESSAGE = (psycopg.DataError, psycopg.IntegrityError)
 
 

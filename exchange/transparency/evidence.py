@@ -12,7 +12,7 @@ from exchange.orgs.repository import OrgKeyRow, org_keys
 from exchange.transparency.model import CommittedStatement as LogStatement
 from exchange.transparency.model import Published
 from exchange.transparency.repository import node_reader, statements_of
-from exchange.witnesses.newest import final_covering
+from exchange.witnesses.repository import newest_final
 from ledger.evidence.file import CommittedStatement, Form, make_evidence
 from ledger.evidence.key_status import STATUS_KINDS, KeyStatus, sign_key_status
 from schemas.cose import sign1
@@ -55,22 +55,26 @@ def assemble(
     Whatever a checkpoint covers of the keys goes in: the records that replaced them, what revoked
     them, and what their carrier released of a revoked one.
     The newest final checkpoint is put into it when that covers all of them, else ``checkpoint``.
+    It is read once and first: a round of witnesses that ends meanwhile may make a newer one final,
+    and the key status must be about no smaller a tree than the file's.
     """
+    final = newest_final(conn)
+    size = checkpoint.size if final is None else max(final.size, checkpoint.size)
     by_index = {one.index: one for one in signed}
     indices = _key_records(conn, issuer.organisation, devices)
-    records = statements_of(conn, indices=indices, below=checkpoint.size)
+    records = statements_of(conn, indices=indices, below=size)
     if devices is not None and any(one.kind == Kind.REVOCATION for one in records):
-        records += _releases(conn, devices, list(by_index.values()), checkpoint.size)
+        records += _releases(conn, devices, list(by_index.values()), size)
     by_index |= {one.index: CommittedStatement(one.index, one.kind, one.raw) for one in records}
     digests = [one.digest for one in records if one.kind in STATUS_KINDS]
-    under = final_covering(conn, max(by_index), checkpoint)
+    under = checkpoint if final is None or final.size <= max(by_index) else final
     return make_evidence(
         form,
         list(by_index.values()),
         under.note,
         node_reader(conn, under.size),
         thresholds=thresholds,
-        key_status=_key_status(digests, checkpoint.size, issuer),
+        key_status=_key_status(digests, size, issuer),
     )
 
 

@@ -18,9 +18,3 @@ def newest_of_quorum(conn: Connection[Any]) -> Published:
             "/log/checkpoint.latest has the newest signed one."
         )
     return found
-
-
-def final_covering(conn: Connection[Any], index: int, otherwise: Published) -> Published:
-    """The newest final checkpoint if it covers leaf ``index``, else the one given."""
-    found = newest_final(conn)
-    return otherwise if found is None or found.size <= index else found

@@ -18,6 +18,8 @@ def rotation_body(
     new: Signer,
     old: Signer,
     boots: dict[bytes, int],
+    *,
+    assurance: int = device_key.AGENT_MEASURED,
 ) -> dict[str, str]:
     """What ``device rotate`` sends."""
     record = device_key.DeviceKey(
@@ -25,7 +27,7 @@ def rotation_body(
         device=device,
         cose_key=new.public.cose_key,
         proof=new.sign(device_key.possession_message(carrier.name, device, world.origin)),
-        assurance=device_key.AGENT_MEASURED,
+        assurance=assurance,
         note="",
         created_ms=T0,
         salt=os.urandom(16),

@@ -111,8 +111,9 @@ def test_a_release_that_says_nothing_clear_is_wrong_usage(
 
 def test_a_request_that_lists_or_proves_nothing_is_wrong_usage(shell: Shell, truck: Truck) -> None:
     new = SoftwareSigner.generate()
-    for boots in ([["beef", 0]], [[truck.boot.hex(), -1]], [[1]], [["xx", 0]]):
-        request = rotation(shell, truck, new, boots)
+    beyond: list[object] = [[truck.boot.hex(), seq] for seq in (-1, float("inf"), 2**63)]
+    for listed in (["beef", 0], [1], ["xx", 0], *beyond):
+        request = rotation(shell, truck, new, [listed])
         code, _, err = shell.run("device", "rotate", request, *signed(shell))
         assert (code, "agent rotate" in err) == (2, True)
     plain = shell.request(new)

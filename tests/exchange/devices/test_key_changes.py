@@ -3,12 +3,15 @@
 from hashlib import sha256
 
 import pytest
+from httpx import Response
 
+from exchange.intake.keys import KeyRing
 from exchange.intake.model import BatchResult
 from exchange.transparency.repository import key_epoch, put_back
 from schemas.cose.keys import SoftwareSigner
 from schemas.errors import Reason
 from schemas.kinds import Kind
+from schemas.statements.device_key import TERMINAL_REPORTED
 from tests.exchange.device_keys import keys_of, revocation_body, revoke_newest, rotation_body
 from tests.exchange.devices.intake import admitted, rotate, take
 from tests.exchange.world import Organisation, World
@@ -225,3 +228,59 @@ def test_only_the_carrier_itself_changes_its_devices_keys(world: World, acme: Or
         assert (own.status_code, operator.status_code) == (404, 403)
     assert keys_of(world, rival, "dev-1") == []
     assert [one["state"] for one in keys_of(world, acme, "dev-1")] == ["standing"]
+
+
+def test_a_device_has_no_more_keys_than_it_may_and_its_last_is_answered_again(
+    world: World, acme: Organisation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("exchange.devices.key_changes.DEVICE_KEYS_MAX", 2)
+    truck, other = admitted(world, acme), admitted(world, acme, "dev-2")
+    rotate(world, acme, other, {})
+    first, last = truck.signer, SoftwareSigner.generate()
+    bodies = [
+        rotation_body(world, acme, "dev-1", last, first, {}),
+        rotation_body(world, acme, "dev-1", SoftwareSigner.generate(), last, {}),
+    ]
+
+    def ask(body: dict[str, str]) -> Response:
+        return world.http.post("/v1/devices/dev-1/rotation", json=body, headers=acme.headers)
+
+    done, refused, again = ask(bodies[0]), ask(bodies[1]), ask(bodies[0])
+
+    assert (done.status_code, refused.status_code) == (201, 409)
+    assert "enrol it under another name" in refused.text
+    assert (again.status_code, again.json()) == (201, done.json())
+    assert [key["state"] for key in keys_of(world, acme, "dev-1")] == ["replaced", "standing"]
+
+
+def test_a_worker_forgets_keys_whose_rotations_list_too_many_boots(
+    world: World, acme: Organisation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("exchange.intake.keys._BOOTS_MAX", 3)
+    for device in ("dev-1", "dev-2", "dev-3"):
+        truck = admitted(world, acme, device)
+        rotate(world, acme, truck, {bytes([n]) * 8: 1 for n in range(2)})
+    ring = KeyRing()
+    known = []
+    with world.exchange.connection() as conn:
+        for device in ("dev-1", "dev-2", "dev-3"):
+            ring.learn(conn, [("acme", device)])
+            known.append(sorted(device for _, device in ring.known))
+
+    assert known == [["dev-1"], ["dev-1", "dev-2"], ["dev-3"]]
+
+
+def test_a_rotation_leaves_the_device_s_assurance_level(world: World, acme: Organisation) -> None:
+    """Trips that were derived already rest on it."""
+    truck = admitted(world, acme)
+    body = rotation_body(
+        *(world, acme, "dev-1", SoftwareSigner.generate(), truck.signer, {}),
+        assurance=TERMINAL_REPORTED,
+    )
+    before = epoch(world)
+    answer = world.http.post("/v1/devices/dev-1/rotation", json=body, headers=acme.headers)
+
+    assert answer.status_code == 409
+    assert "assurance level" in answer.text
+    assert [key["state"] for key in keys_of(world, acme, "dev-1")] == ["standing"]
+    assert epoch(world) == before

@@ -1,12 +1,14 @@
 """A carrier releases what a revoked key signed: by its own signed record, whole or not at all."""
 
 import base64
+from dataclasses import astuple
 from hashlib import sha256
 from typing import Any
 
 import pytest
 
 from exchange.intake import quarantine
+from exchange.intake.repository import list_aside
 from exchange.store.database import connect
 from exchange.transparency.repository import put_back, statements_of
 from schemas.cose import sign1
@@ -236,3 +238,16 @@ def tree_size(world: World) -> int:
         row = conn.execute("SELECT size FROM tree_head").fetchone()
     assert row is not None
     return int(row[0])
+
+
+def test_the_list_of_what_is_aside_tells_sizes_and_does_not_fetch_the_bytes(
+    world: World, acme: Organisation, truck: Truck
+) -> None:
+    raws = [truck.segment(), truck.gap()]
+    take(world, truck, raws)
+    with world.exchange.connection() as conn:
+        listed = list_aside(conn, "acme", "dev-1")
+
+    assert [one["bytes"] for one in aside(world, acme)] == [len(raw) for raw in raws]
+    held = [value for one in listed for value in astuple(one) if isinstance(value, bytes)]
+    assert max(map(len, held)) == 32

@@ -7,14 +7,14 @@ from typing import Any
 import psycopg
 import pytest
 from psycopg import Connection
+from psycopg.errors import LockNotAvailable
 
 from exchange.intake import batch
-from exchange.intake.batch import KeysMoved
 from exchange.intake.keys import KeyRing
 from exchange.intake.model import BatchResult, Message
 from exchange.intake.worker import Worker
 from exchange.segments.repository import segments_after, segments_at, segments_of_vehicle
-from exchange.transparency.repository import put_back, statements_of
+from exchange.transparency.repository import bump_key_epoch, put_back, statements_of
 from schemas.errors import Reason
 from schemas.kinds import Kind
 from tests.exchange.intake.trucks import NOW, ORIGIN, T0, Truck, admit, revoke
@@ -268,24 +268,65 @@ def test_a_key_admitted_while_a_batch_is_judged_counts(
     assert indices(result) == [1]
 
 
-def test_keys_that_never_rest_end_in_a_retry_not_in_a_wrong_verdict(
+def test_keys_of_others_that_change_at_every_try_keep_no_batch_out(
     conn: Connection[Any], postgres: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    truck = Truck()
-    admit(conn, truck)
-    real = batch.judge
+    truck, other = Truck(), Truck("dev-2", carrier="other")
+    admit(conn, truck, other)
+    real, judged = batch.judge, []
 
     def judge_then_move(*args: Any) -> batch.Judged:
-        judged = real(*args)
-        with psycopg.connect(postgres, autocommit=True) as other:
-            other.execute("UPDATE tree_head SET key_epoch = key_epoch + 1")
-        return judged
+        judged.append(real(*args))
+        with psycopg.connect(postgres, autocommit=True) as elsewhere:
+            elsewhere.execute("SET lock_timeout = '200ms'")
+            revoke(elsewhere, other)
+        return judged[-1]
 
     monkeypatch.setattr(batch, "judge", judge_then_move)
-    with pytest.raises(KeysMoved):
-        batch.take(conn, [truck.message(truck.segment())], ORIGIN, KeyRing(), NOW)
+    result = batch.take(conn, [truck.message(truck.segment())], ORIGIN, KeyRing(), NOW)
 
-    assert check_store(conn) == 1
+    assert indices(result) == [2]
+    assert len(judged) == 1
+    assert check_store(conn) == 3
+
+
+def test_keys_of_its_own_that_never_rest_are_held_still_and_judged_by(
+    conn: Connection[Any], postgres: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One device's keys change at each try: it is refused by what they are, the rest goes in."""
+    truck, restless = Truck(), Truck("dev-2", carrier="other")
+    admit(conn, truck, restless)
+    real, waited = batch.judge, []
+
+    def judge_then_toggle(*args: Any) -> batch.Judged:
+        judged = real(*args)
+        with psycopg.connect(postgres, autocommit=True) as elsewhere:
+            elsewhere.execute("SET lock_timeout = '200ms'")
+            try:
+                toggle(elsewhere, restless)
+            except LockNotAvailable:
+                waited.append(judged)
+        return judged
+
+    monkeypatch.setattr(batch, "judge", judge_then_toggle)
+    messages = [one.message(one.segment()) for one in (truck, restless)]
+    result = batch.take(conn, messages, ORIGIN, KeyRing(), NOW)
+
+    assert indices(result) == [2]
+    assert reasons(result) == [Reason.REVOKED_KEY]
+    assert len(waited) == 1
+    assert check_store(conn) == 3
+
+
+def toggle(conn: Connection[Any], truck: Truck) -> None:
+    """Revoke a truck's key, or undo that: a change that can be made again and again."""
+    with conn.transaction():
+        bump_key_epoch(conn)
+        conn.execute(
+            "UPDATE device_key SET revoked_index = CASE WHEN revoked_index IS NULL THEN 0 END"
+            " WHERE carrier = %s AND device = %s",
+            [truck.carrier, truck.device],
+        )
 
 
 def test_workers_with_the_same_messages_commit_each_once(

@@ -2,6 +2,8 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from pkgutil import resolve_name
+from typing import Any
 
 import pytest
 
@@ -134,3 +136,41 @@ def test_a_tlog_proof_carries_the_cosignatures_of_what_is_final(witnessed: World
     ]
 
     assert [proof.note for proof in proofs] == [final, newest_of(witnessed).note]
+
+
+@pytest.mark.parametrize(
+    ("read", "done"),
+    [
+        ("exchange.trips.endpoints.newest", True),
+        ("exchange.transparency.evidence._key_records", False),
+        ("exchange.transparency.evidence._key_records", True),
+    ],
+)
+def test_a_round_that_ends_while_evidence_is_made_leaves_it_honest(
+    witnessed: World, monkeypatch: pytest.MonkeyPatch, read: str, done: bool
+) -> None:
+    """The log grows and a new checkpoint becomes final just before, or just after, this read."""
+    trip, headers = a_trip(witnessed)
+    real, rounds = resolve_name(read), ["meanwhile"]
+
+    def a_round_ends() -> None:
+        while rounds:
+            witnessed.admit(rounds.pop(), "insurer")
+            witnessed.publish()
+            cosigned(witnessed)
+
+    def read_and_round(*args: Any) -> Any:
+        if not done:
+            a_round_ends()
+        found = real(*args)
+        a_round_ends()
+        return found
+
+    monkeypatch.setattr(read, read_and_round)
+    answer = witnessed.http.get(f"/v1/trips/{trip}/evidence", headers=headers)
+
+    assert rounds == []
+    report = verify_evidence(
+        answer.content, parse_policy(f"log {witnessed.exchange.log_vkey}\nquorum none\n".encode())
+    )
+    assert report.verified, report.sentences()
