@@ -23,8 +23,11 @@ CREATE TABLE cosigned (
 ) STRICT
 """
 
-Decide = Callable[[TreeHead | None], tuple[TreeHead, bytes]]
-"""The head last cosigned to the one to be cosigned now, and its note; raises to leave all as is."""
+Decide = Callable[[TreeHead | None], tuple[TreeHead, bytes] | None]
+"""The head last cosigned to the one to be cosigned now, and its note.
+
+``None``, or an exception, leaves all as it is.
+"""
 
 
 class StateUnreadable(Exception):
@@ -47,14 +50,18 @@ class WitnessStore:
             self._db.close()
             raise
 
-    def advance(self, origin: str, decide: Decide) -> None:
+    def advance(self, origin: str, decide: Decide) -> bool:
         """Replace what was last cosigned of a log by what ``decide`` makes of it, atomically.
 
-        Durable on return; ``sqlite3.Error`` when it is one or the other.
+        Whether anything was written. Durable on return; ``sqlite3.Error`` when it is one or the
+        other.
         """
         with self._lock, self._db:
             self._db.execute("BEGIN IMMEDIATE")
-            head, note = decide(self._last(origin))
+            decided = decide(self._last(origin))
+            if decided is None:
+                return False
+            head, note = decided
             self._db.execute(
                 """
                 INSERT INTO cosigned (origin, size, root, note) VALUES (?, ?, ?, ?)
@@ -63,6 +70,7 @@ class WitnessStore:
                 """,
                 (origin, head.size, head.root, note),
             )
+        return True
 
     def note(self, origin: str) -> bytes | None:
         """The checkpoint last cosigned of a log, with its cosignatures; None before the first."""
