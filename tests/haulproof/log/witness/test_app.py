@@ -27,7 +27,7 @@ LOG, FORK = SmallLog(20), SmallLog(20, salt=b"other")
 def test_a_fork_is_an_error_and_a_wrong_proof_a_warning(
     tmp_path: Path, caplog: pytest.LogCaptureFixture, body: bytes, level: int
 ) -> None:
-    store = WitnessStore(tmp_path / "state.db")
+    store = WitnessStore(tmp_path / "state.db", is_new=True)
     witness = Witness(
         [ed25519_witness(1)], store, {LOG.origin: LOG.known}, lambda: 1_750_000_000, lambda: 0.0
     )
