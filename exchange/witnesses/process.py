@@ -10,7 +10,6 @@ import threading
 import time
 from typing import Any
 
-import httpx
 import psycopg
 import structlog
 from psycopg import Connection
@@ -22,7 +21,7 @@ from exchange.transparency.model import LogDamaged
 from exchange.transparency.newest import NothingPublished, newest
 from exchange.transparency.repository import node_reader
 from exchange.witnesses import repository
-from exchange.witnesses.client import WitnessClient
+from exchange.witnesses.client import WitnessClient, http_for_witnesses
 from exchange.witnesses.model import Round, addresses, read_witness_policy
 from exchange.witnesses.rounds import Patience, Rounds
 from ledger.merkle import consistency_proof
@@ -75,7 +74,7 @@ async def follow(
         await asyncio.sleep(_AGAIN_AFTER_S)
         if stop.is_set():
             return
-    async with httpx.AsyncClient(timeout=patience.timeout_s) as http:
+    async with http_for_witnesses(patience.timeout_s) as http:
         clients = [WitnessClient(http, address, prove) for address in addresses(policy)]
         rounds = Rounds(policy, clients, patience)
         last: Round | None = None
