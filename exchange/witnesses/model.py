@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
+import httpx
+
 from exchange.exits import EnvironmentUnfit, WrongUsage
 from exchange.settings import Settings
 from ledger.cosignature import COSIGNATURE_TYPES
@@ -84,7 +86,9 @@ def _check_url(path: Path, name: str, url: str) -> None:
     try:
         parts = urlsplit(url)
         usable = parts.scheme in ("http", "https") and bool(parts.hostname) and not parts.query
-    except ValueError:
+        usable = usable and parts.port != 0
+        httpx.URL(url).host.encode("idna")  # as it will be looked up: no empty or long labels
+    except (ValueError, httpx.InvalidURL):
         usable = False
     if not usable:
         raise WrongUsage(

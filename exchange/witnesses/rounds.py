@@ -9,9 +9,10 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+import psycopg
 import structlog
 
-from exchange.transparency.model import Published
+from exchange.transparency.model import LogDamaged, Published
 from exchange.witnesses.client import NoCosignature, WitnessClient
 from exchange.witnesses.model import Round
 from ledger.note import NoteSignature
@@ -84,6 +85,11 @@ class Rounds:
             lines = await client.cosign(checkpoint)
         except NoCosignature as reason:
             self._say(client.address.url, str(reason))
+            return {}
+        except (psycopg.Error, LogDamaged):
+            raise  # our own log has no proof to give, to none of them
+        except Exception as error:
+            self._say(client.address.url, f"asking it failed ({type(error).__name__} {error})")
             return {}
         self._say(client.address.url, "")
         return lines
