@@ -33,7 +33,9 @@ class Round:
     lines: Mapping[str, NoteSignature]
     """Cosignatures by the witness's name in the policy."""
     final: bool
-    """Whether they satisfied the policy's quorum."""
+    """Whether the policy asks for a quorum, and they satisfied it."""
+    done: bool
+    """Whether nothing is missing: final, or the policy asks for no quorum."""
 
     @property
     def cosigned_note(self) -> bytes:

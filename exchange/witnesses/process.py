@@ -17,7 +17,7 @@ from psycopg import Connection
 from exchange.readiness import tell_ready
 from exchange.settings import Settings
 from exchange.store.database import connect
-from exchange.transparency.model import LogDamaged
+from exchange.transparency.model import LogDamaged, Published
 from exchange.transparency.newest import NothingPublished, newest
 from exchange.transparency.repository import node_reader
 from exchange.witnesses import repository
@@ -89,16 +89,30 @@ async def follow(
 
 
 async def _turn(conn: Connection[Any], rounds: Rounds, last: Round | None) -> Round | None:
-    """One round, unless the newest checkpoint is final already; the last round held after it."""
+    """One round, unless nothing is missing at the newest checkpoint; the last round after it."""
     try:
         checkpoint = newest(conn)
     except NothingPublished:
         return last
+    if last is None:
+        last = _resumed(conn, rounds, checkpoint)
     repeated = last is not None and last.size == checkpoint.size
-    if last is not None and repeated and last.final:
+    if last is not None and repeated and last.done:
         return last
     before = last.lines if last is not None and repeated else {}
     held = await rounds.hold(checkpoint, before)
     if held.lines != before:
         repository.save_round(conn, held)
     return held
+
+
+def _resumed(conn: Connection[Any], rounds: Rounds, checkpoint: Published) -> Round | None:
+    """What an earlier process had of this checkpoint, so that it is not asked for again."""
+    stored = repository.fullest_round(conn, checkpoint.size)
+    if stored is None:
+        return None
+    note, was_final = stored
+    resumed = rounds.resumed(checkpoint, note)
+    if resumed.final and not was_final:  # the policy asks for less than it did
+        repository.save_round(conn, resumed)
+    return resumed

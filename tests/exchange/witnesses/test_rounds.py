@@ -168,3 +168,22 @@ def test_what_is_wrong_with_the_log_itself_ends_the_round() -> None:
 
     with serving(honest("w1")) as url, pytest.raises(LogDamaged):
         asyncio.run(hold(policy_of({"w1": url}, "any")))
+
+
+def test_a_line_that_is_there_is_not_replaced_by_a_newer_one_of_the_same_key() -> None:
+    """A server with two keys that answers with one is asked again, and that brings no new line."""
+    first, second = SIGNERS["w1"], ed25519_witness(9, "w1.example")
+    already = {"a": cosign(LOG.head(30), first, 7)}
+
+    async def hold(url: str) -> Round:
+        lines = f"witness a {first.vkey} {url}\nwitness b {second.vkey} {url}\n"
+        policy = parse_policy(f"{lines}group g all a b\nquorum g\n".encode())
+        async with httpx.AsyncClient(timeout=60) as http:
+            clients = [WitnessClient(http, one, LOG.proof) for one in addresses(policy)]
+            return await Rounds(policy, clients, LONG).hold(CHECKPOINT, already)
+
+    with serving(habits.cosigning(first)) as url:
+        round_ = asyncio.run(hold(url))
+
+    assert round_.lines == already
+    assert not round_.done
