@@ -200,7 +200,9 @@ def policy_text(policy: Path | None, log_key: str | None) -> str:
         text = _decoded(read_bounded(policy, "policy", POLICY_BYTES_MAX), policy)
     elif log_key is None:
         text = _installed_policy() or text
-    if log_key is not None and ["log", log_key] not in map(str.split, text.splitlines()):
+    if log_key is not None and ["log", log_key] not in (
+        line.split()[:2] for line in text.splitlines()
+    ):
         text = f"log {log_key}\n{text}"
     return text
 

@@ -5,6 +5,7 @@ it, and the size by which it wants the proof to start.
 """
 
 from collections.abc import Callable, Sequence
+from http.cookiejar import CookieJar, DefaultCookiePolicy
 
 import httpx
 
@@ -25,6 +26,12 @@ ANSWER_BYTES_MAX = 65_536
 
 ProveConsistency = Callable[[int, int], Sequence[bytes]]
 """``prove(old size, new size)`` from the log's own tree."""
+
+
+def http_for_witnesses(timeout_s: float) -> httpx.AsyncClient:
+    """An HTTP client that refuses all cookies: a witness must not fill our memory with them."""
+    jar = CookieJar(DefaultCookiePolicy(allowed_domains=()))
+    return httpx.AsyncClient(timeout=timeout_s, cookies=jar)
 
 
 class NoCosignature(Exception):

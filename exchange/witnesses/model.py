@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
+import httpx
+
 from exchange.exits import EnvironmentUnfit, WrongUsage
 from exchange.settings import Settings
 from ledger.cosignature import COSIGNATURE_TYPES
@@ -31,7 +33,9 @@ class Round:
     lines: Mapping[str, NoteSignature]
     """Cosignatures by the witness's name in the policy."""
     final: bool
-    """Whether they satisfied the policy's quorum."""
+    """Whether the policy asks for a quorum, and they satisfied it."""
+    done: bool
+    """Whether nothing is missing: final, or the policy asks for no quorum."""
 
     @property
     def cosigned_note(self) -> bytes:
@@ -84,7 +88,9 @@ def _check_url(path: Path, name: str, url: str) -> None:
     try:
         parts = urlsplit(url)
         usable = parts.scheme in ("http", "https") and bool(parts.hostname) and not parts.query
-    except ValueError:
+        usable = usable and parts.port != 0
+        httpx.URL(url).host.encode("idna")  # as it will be looked up: no empty or long labels
+    except (ValueError, httpx.InvalidURL):
         usable = False
     if not usable:
         raise WrongUsage(

@@ -10,7 +10,6 @@ import threading
 import time
 from typing import Any
 
-import httpx
 import psycopg
 import structlog
 from psycopg import Connection
@@ -18,11 +17,11 @@ from psycopg import Connection
 from exchange.readiness import tell_ready
 from exchange.settings import Settings
 from exchange.store.database import connect
-from exchange.transparency.model import LogDamaged
+from exchange.transparency.model import LogDamaged, Published
 from exchange.transparency.newest import NothingPublished, newest
 from exchange.transparency.repository import node_reader
 from exchange.witnesses import repository
-from exchange.witnesses.client import WitnessClient
+from exchange.witnesses.client import WitnessClient, http_for_witnesses
 from exchange.witnesses.model import Round, addresses, read_witness_policy
 from exchange.witnesses.rounds import Patience, Rounds
 from ledger.merkle import consistency_proof
@@ -75,7 +74,7 @@ async def follow(
         await asyncio.sleep(_AGAIN_AFTER_S)
         if stop.is_set():
             return
-    async with httpx.AsyncClient(timeout=patience.timeout_s) as http:
+    async with http_for_witnesses(patience.timeout_s) as http:
         clients = [WitnessClient(http, address, prove) for address in addresses(policy)]
         rounds = Rounds(policy, clients, patience)
         last: Round | None = None
@@ -90,16 +89,30 @@ async def follow(
 
 
 async def _turn(conn: Connection[Any], rounds: Rounds, last: Round | None) -> Round | None:
-    """One round, unless the newest checkpoint is final already; the last round held after it."""
+    """One round, unless nothing is missing at the newest checkpoint; the last round after it."""
     try:
         checkpoint = newest(conn)
     except NothingPublished:
         return last
+    if last is None:
+        last = _resumed(conn, rounds, checkpoint)
     repeated = last is not None and last.size == checkpoint.size
-    if last is not None and repeated and last.final:
+    if last is not None and repeated and last.done:
         return last
     before = last.lines if last is not None and repeated else {}
     held = await rounds.hold(checkpoint, before)
     if held.lines != before:
         repository.save_round(conn, held)
     return held
+
+
+def _resumed(conn: Connection[Any], rounds: Rounds, checkpoint: Published) -> Round | None:
+    """What an earlier process had of this checkpoint, so that it is not asked for again."""
+    stored = repository.fullest_round(conn, checkpoint.size)
+    if stored is None:
+        return None
+    note, was_final = stored
+    resumed = rounds.resumed(checkpoint, note)
+    if resumed.final and not was_final:  # the policy asks for less than it did
+        repository.save_round(conn, resumed)
+    return resumed

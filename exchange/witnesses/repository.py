@@ -26,17 +26,29 @@ def save_round(conn: Connection[Any], held: Round) -> None:
     )
 
 
+def fullest_round(conn: Connection[Any], size: int) -> tuple[bytes, bool] | None:
+    """Note of the round about this size that brought most, and whether it was final."""
+    row = conn.execute(
+        """
+        SELECT note, final FROM witness_round WHERE size = %s
+        ORDER BY length(note) DESC, final DESC, held_at DESC LIMIT 1
+        """,
+        [size],
+    ).fetchone()
+    return None if row is None else (bytes(row[0]), bool(row[1]))
+
+
 def newest_final(conn: Connection[Any]) -> Published | None:
     """The newest checkpoint that a quorum cosigned, with its cosignatures; None before the first.
 
-    Of several rounds about it, the last, which has the most.
+    Of several rounds about it, the one with most cosignatures.
     """
     with conn.cursor(row_factory=class_row(Published)) as cursor:
         cursor.execute(
             """
             SELECT r.note, r.size, c.root
             FROM witness_round r JOIN checkpoint c USING (size)
-            WHERE r.final ORDER BY r.size DESC, r.held_at DESC LIMIT 1
+            WHERE r.final ORDER BY r.size DESC, length(r.note) DESC, r.held_at DESC LIMIT 1
             """
         )
         return cursor.fetchone()

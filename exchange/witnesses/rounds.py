@@ -9,13 +9,15 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+import psycopg
 import structlog
 
-from exchange.transparency.model import Published
+from exchange.transparency.model import LogDamaged, Published
 from exchange.witnesses.client import NoCosignature, WitnessClient
 from exchange.witnesses.model import Round
-from ledger.note import NoteSignature
+from ledger.note import NoteSignature, parse_note
 from ledger.policy import Policy
+from ledger.witness.cosigned import cosigned_by, line_of
 
 log = structlog.get_logger("witnesses")
 
@@ -55,8 +57,20 @@ class Rounds:
             for task in asked:
                 task.cancel()
             await asyncio.gather(*asked, return_exceptions=True)
-        final = self._policy.quorum_met(lines)
-        return Round(checkpoint.note, checkpoint.size, lines, final)
+        return self._round(checkpoint, lines)
+
+    def resumed(self, checkpoint: Published, stored_note: bytes) -> Round:
+        """The round that an earlier process held, from its note; lines that are wrong are left."""
+        signed = parse_note(stored_note)
+        lines = {}
+        for name in cosigned_by(signed, self._policy.witnesses).times_s:
+            lines[name] = line_of(signed.signatures, self._policy.witnesses[name])
+        return self._round(checkpoint, lines)
+
+    def _round(self, checkpoint: Published, lines: dict[str, NoteSignature]) -> Round:
+        met = self._policy.quorum_met(lines)
+        final = met and self._policy.quorum is not None
+        return Round(checkpoint.note, checkpoint.size, lines, final, met)
 
     async def _collect(
         self, asked: set[asyncio.Task[dict[str, NoteSignature]]], lines: dict[str, NoteSignature]
@@ -76,7 +90,9 @@ class Rounds:
                 waiting, timeout=left_s, return_when=asyncio.FIRST_COMPLETED
             )
             for task in done:
-                lines.update(task.result())
+                # A line that is there stays: a newer one of the same key would be another row.
+                for name, line in task.result().items():
+                    lines.setdefault(name, line)
 
     async def _ask(self, client: WitnessClient, checkpoint: Published) -> dict[str, NoteSignature]:
         asyncio.current_task().set_name(client.address.url)  # type: ignore[union-attr]
@@ -84,6 +100,11 @@ class Rounds:
             lines = await client.cosign(checkpoint)
         except NoCosignature as reason:
             self._say(client.address.url, str(reason))
+            return {}
+        except (psycopg.Error, LogDamaged):
+            raise  # our own log has no proof to give, to none of them
+        except Exception as error:
+            self._say(client.address.url, f"asking it failed ({type(error).__name__} {error})")
             return {}
         self._say(client.address.url, "")
         return lines

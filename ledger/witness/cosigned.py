@@ -55,7 +55,7 @@ def lines_in_answer(
     found = cosigned_by(answered, witnesses)
     for name, reason in found.refused.items():
         raise NoteRefused(f"the cosignature of {name} is wrong: {reason}")
-    return {name: _line_of(lines, witnesses[name]) for name in found.times_s}
+    return {name: line_of(lines, witnesses[name]) for name in found.times_s}
 
 
 def with_lines(note: bytes, lines: Iterable[NoteSignature]) -> bytes:
@@ -63,5 +63,6 @@ def with_lines(note: bytes, lines: Iterable[NoteSignature]) -> bytes:
     return note + format_lines(list(lines))
 
 
-def _line_of(lines: Iterable[NoteSignature], key: VKey) -> NoteSignature:
+def line_of(lines: Iterable[NoteSignature], key: VKey) -> NoteSignature:
+    """The first line of this key; there has to be one."""
     return next(line for line in lines if (line.name, line.key_id) == (key.name, key.key_id))

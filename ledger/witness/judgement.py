@@ -7,10 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum, auto
 
-from ledger.checkpoint import TreeHead, unverified_head
-from ledger.cosignature import verify_cosignature
+from ledger.checkpoint import TreeHead, unverified_head, verify_log_signature
 from ledger.merkle import EMPTY_ROOT, ProofRefused, verify_consistency
-from ledger.note import ED25519, NoteRefused, NoteSignature, SignedNote, VKey, verify_note
+from ledger.note import NoteRefused, NoteSignature, SignedNote, VKey
 from ledger.witness.request import AddCheckpoint
 
 
@@ -24,7 +23,9 @@ class Cause(Enum):
     OTHER_SIZE = auto()
     """The old size is not the one last cosigned, which the refusal tells."""
     INCONSISTENT = auto()
-    """What was shown does not make the checkpoint an extension: perhaps a fork."""
+    """What was shown does not make the checkpoint an extension; anybody can show a wrong proof."""
+    FORK = auto()
+    """The log has signed another root for the size last cosigned."""
 
 
 class NotCosigned(Exception):
@@ -52,7 +53,7 @@ class Submission:
 
     head: TreeHead
     signatures: tuple[NoteSignature, ...]
-    """The lines of trusted keys alone."""
+    """The lines of trusted keys alone, one of each."""
 
 
 def read_submission(note: bytes) -> tuple[TreeHead, SignedNote]:
@@ -73,10 +74,10 @@ def check_signed(head: TreeHead, signed: SignedNote, log: KnownLog) -> Submissio
         if not lines:
             continue
         try:
-            _verify(signed, key)
+            verify_log_signature(signed, key)
         except NoteRefused as refused:
             raise NotCosigned(Cause.UNTRUSTED, str(refused)) from None
-        signatures += lines
+        signatures.append(lines[-1])
     if not signatures:
         raise NotCosigned(Cause.UNTRUSTED, f"no trusted key of {head.origin} signed the checkpoint")
     return Submission(head, tuple(signatures))
@@ -92,6 +93,8 @@ def check_extends(request: AddCheckpoint, head: TreeHead, last: TreeHead | None)
     size = 0 if last is None else last.size
     if request.old_size != size:
         raise NotCosigned(Cause.OTHER_SIZE, f"the size last cosigned is {size}", size)
+    if last is not None and head.size == last.size and head.root != last.root:
+        raise NotCosigned(Cause.FORK, f"another root of {size} leaves was cosigned")
     try:
         _check_proof(request.proof, head, last)
     except ProofRefused as refused:
@@ -105,10 +108,3 @@ def _check_proof(proof: Sequence[bytes], head: TreeHead, last: TreeHead | None) 
             raise ProofRefused("from the empty tree there is nothing to prove")
         return
     verify_consistency(old.size, head.size, proof, old.root, head.root)
-
-
-def _verify(signed: SignedNote, key: VKey) -> None:
-    if key.type == ED25519:
-        verify_note(signed, key)
-    else:
-        verify_cosignature(signed, key)

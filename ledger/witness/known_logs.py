@@ -7,14 +7,14 @@ tlog-policy, or verifier keys, one a line. Which it is, its first line tells.
 import re
 from collections.abc import Iterable, Iterator
 
-from ledger.note import COSIGNATURE_ML_DSA_44, ED25519, NoteRefused, VKey
+from ledger.checkpoint import LOG_KEY_TYPES
+from ledger.note import NoteRefused, VKey
 from ledger.policy import PolicyRefused, parse_policy
 from ledger.witness.judgement import KnownLog
 
 LOGS_BYTES_MAX = 16_000_000
 _LIST = "logs/v0"
 _POLICY_WORDS = frozenset({"log", "witness", "group", "quorum"})
-_LOG_KEY_TYPES = frozenset({ED25519, COSIGNATURE_ML_DSA_44})
 _PER_DAY = re.compile(r"[1-9][0-9]{0,9}")
 _PER_DAY_MAX = 2**31 - 1
 
@@ -43,7 +43,7 @@ def parse_known_logs(data: bytes) -> dict[str, KnownLog]:
 
 def _lines(text: str) -> Iterator[tuple[int, str]]:
     for number, line in enumerate(text.split("\n"), start=1):
-        stripped = line.strip(" \t")
+        stripped = line.strip()
         if stripped and not stripped.startswith("#"):
             yield number, stripped
 
@@ -117,5 +117,5 @@ def _key(number: int, text: str) -> VKey:
 
 
 def _check_type(key: VKey) -> None:
-    if key.type not in _LOG_KEY_TYPES:
+    if key.type not in LOG_KEY_TYPES:
         raise KnownLogsRefused(f"a log's key is of type 0x01 or 0x06, not {key.type:#04x}")

@@ -28,7 +28,10 @@ class AskedTooOften(Exception):
 
 
 class LogQuota:
-    """Counts requests that a log's key has signed, so that nobody else uses them up."""
+    """Counts checkpoints that move a witness forward: a log alone can make those.
+
+    A checkpoint that is shown again costs nothing, since anybody can show it.
+    """
 
     def __init__(self, logs: Mapping[str, KnownLog], now_s: float) -> None:
         self._buckets = {

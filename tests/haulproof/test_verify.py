@@ -9,9 +9,12 @@ import pytest
 
 from haulproof import verify
 from haulproof.given import EXIT_NOT_VERIFIED, EXIT_UNREADABLE, EXIT_VERIFIED
+from haulproof.verify import policy_text
 from ledger.evidence import file
+from ledger.note import VKey
+from ledger.policy import parse_policy
 from tests.ledger.evidence.cosigned import FIRST, SECOND, cosigned_by, witness_policy
-from tests.ledger.evidence.world import drive
+from tests.ledger.evidence.world import drive, log_key
 
 _DRIVE = drive()
 
@@ -79,3 +82,12 @@ def test_a_user_without_a_home_trusts_nothing_unless_told(
 
     assert verify.main([str(evidence)]) == EXIT_NOT_VERIFIED
     assert "no-trusted-log-key" in capsys.readouterr().out
+
+
+def test_a_log_key_that_the_policy_has_with_an_address_is_not_trusted_twice(tmp_path: Path) -> None:
+    key = str(log_key(1).vkey)
+    policy = tmp_path / "policy.txt"
+    for line in (f"log {key}", f"log {key} https://log.example"):
+        policy.write_text(f"{line}\nquorum none\n")
+
+        assert parse_policy(policy_text(policy, key).encode()).logs == (VKey.parse(key),)

@@ -26,6 +26,7 @@ STATUS = {
     Cause.UNTRUSTED: 403,
     Cause.OTHER_SIZE: 409,
     Cause.INCONSISTENT: 422,
+    Cause.FORK: 422,
 }
 _BODY_TIMEOUT_S = 10.0
 _MONITORS_MAY_KEEP_S = 5
@@ -71,8 +72,10 @@ def _refusal(refused: NotCosigned) -> Response:
         # A media type would get a charset behind it, and a log may compare the whole value.
         headers = {"Content-Type": SIZE_TYPE}
         return Response(format_size(refused.size), STATUS[refused.cause], headers=headers)
-    if refused.cause is Cause.INCONSISTENT:
-        log.error("a signed checkpoint does not extend what was cosigned: %s", refused)
+    if refused.cause is Cause.FORK:
+        log.error("the log has signed two histories: %s", refused)
+    elif refused.cause is Cause.INCONSISTENT:
+        log.warning("a signed checkpoint was shown with a proof that does not fit: %s", refused)
     return PlainTextResponse(f"{refused}\n", STATUS[refused.cause])
 
 

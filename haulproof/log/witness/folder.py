@@ -20,7 +20,7 @@ from cryptography.hazmat.primitives.asymmetric.mldsa import MLDSA44PrivateKey
 
 from exchange.exits import EnvironmentUnfit, WrongUsage
 from exchange.private_files import check_owner, make_private_folder, unfit, write_private
-from haulproof.log.witness.store import StateUnreadable, WitnessStore
+from haulproof.log.witness.store import StateLost, StateUnreadable, WitnessStore
 from ledger.cosignature import NAME_BYTES_MAX, Ed25519Cosigner, MLDSA44Cosigner
 from ledger.note import NoteRefused, NoteSigner, check_name
 
@@ -74,14 +74,17 @@ def _check_name(name: str) -> None:
 
 def _open_state(folder: Path) -> WitnessStore:
     path = folder / _STATE
-    if not path.exists() and any((folder / key).exists() for key in (_ED25519, _ML_DSA_44)):
-        raise EnvironmentUnfit(
-            f"{path} is gone, and with it what this witness has cosigned: bring it back as it was "
-            "last, or start a new witness with another --dir and --name"
-        )
+    is_new = not any((folder / key).exists() for key in (_ED25519, _ML_DSA_44))
     try:
+        if not is_new and not path.exists():
+            raise StateLost
         os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
-        return WitnessStore(path)
+        return WitnessStore(path, is_new=is_new)
+    except StateLost:
+        raise EnvironmentUnfit(
+            f"{path} is gone or empty, and with it what this witness has cosigned: bring it back "
+            "as it was last, or start a new witness with another --dir and --name"
+        ) from None
     except (sqlite3.DatabaseError, StateUnreadable) as error:
         raise EnvironmentUnfit(
             f"{path} cannot be used as a witness's state ({error}): see that it is the right file "

@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from hashlib import sha256
 
 from haulproof.log.witness.store import WitnessStore
@@ -18,6 +19,24 @@ from ledger.witness.judgement import (
 )
 from ledger.witness.quota import LogQuota
 from ledger.witness.request import RequestMalformed, parse_request
+
+_FRESH_S = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class _Given:
+    """What was cosigned last of a log: who shows the same again at once gets the same lines.
+
+    Checkpoints are public, so that anybody can show them as often as he likes: without this, each
+    time would be a write.
+    """
+
+    head: TreeHead
+    lines: tuple[NoteSignature, ...]
+    at_s: float
+
+    def still_fresh(self, head: TreeHead, now_s: float) -> bool:
+        return head == self.head and now_s - self.at_s < _FRESH_S
 
 
 class Witness:
@@ -40,6 +59,7 @@ class Witness:
         self._monotonic_s = monotonic_s
         self._quota = LogQuota(logs, monotonic_s())
         self._quota_lock = threading.Lock()
+        self._given: dict[str, _Given] = {}
 
     def add_checkpoint(self, body: bytes) -> bytes:
         """Cosign what a request shows: signature lines, durable before they are returned.
@@ -57,17 +77,24 @@ class Witness:
                 Cause.UNKNOWN_LOG, f"this witness does not know the log {head.origin}"
             )
         submission = check_signed(head, signed, log)
-        with self._quota_lock:
-            self._quota.take(head.origin, self._monotonic_s())
         lines: list[NoteSignature] = []
+        asked_at_s = self._monotonic_s()
 
-        def decide(last: TreeHead | None) -> tuple[TreeHead, bytes]:
+        def decide(last: TreeHead | None) -> tuple[TreeHead, bytes] | None:
             check_extends(request, head, last)
+            given = self._given.get(head.origin)
+            if head == last and given is not None and given.still_fresh(head, asked_at_s):
+                lines.extend(given.lines)
+                return None
+            if last is None or head.size > last.size:
+                with self._quota_lock:
+                    self._quota.take(head.origin, asked_at_s)
             now_s = self._now_s()
             lines.extend(cosign(head, signer, now_s) for signer in self._signers)
             return head, format_note(head.text, [*submission.signatures, *lines])
 
-        self._store.advance(head.origin, decide)
+        if self._store.advance(head.origin, decide):
+            self._given[head.origin] = _Given(head, tuple(lines), asked_at_s)
         return format_lines(lines)
 
     def checkpoint(self, origin_hash: str) -> bytes | None:

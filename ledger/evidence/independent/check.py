@@ -107,7 +107,10 @@ class _Judgement:
             return
         self._result.update(log_size=claim.size, log_origin=claim.origin)
         on_trust = check_quorum(claim, trust, self._note)
-        self._try(lambda: check_log_key(claim, trust))
+        try:
+            on_trust |= check_log_key(claim, trust)
+        except Refused as refused:
+            self._note(refused)
         self._try(lambda: _check_tree(committed, proof, claim))
         keyring = Keyring(claim.origin, trust.pins, self._note)
         read = self._read(committed, claim.origin, keyring)

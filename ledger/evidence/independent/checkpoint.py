@@ -9,7 +9,7 @@ from hashlib import sha256
 
 from ledger.evidence.independent.canonical import Refused
 from ledger.evidence.independent.keys import ed25519_key, ed25519_verifies
-from ledger.evidence.independent.quorum import Quorum, WitnessKey, cosigned
+from ledger.evidence.independent.quorum import ML_DSA_44, NoteKey, Quorum, cosigned, time_of
 
 _CODE = "bad-checkpoint"
 _DASH = "—".encode()
@@ -17,9 +17,9 @@ _DASH = "—".encode()
 
 @dataclass
 class Trust:
-    """What a policy says: log keys as (name, key id, public key), the quorum, pins by issuer."""
+    """What a policy says: log keys, the quorum, pins by issuer."""
 
-    logs: list[tuple[str, bytes, bytes]] = field(default_factory=list)
+    logs: list[NoteKey] = field(default_factory=list)
     quorum: Quorum = field(default_factory=Quorum)
     pins: dict[str, set[bytes]] = field(default_factory=dict)
 
@@ -76,21 +76,25 @@ def read_checkpoint(note: bytes) -> Claim:
     return Claim(_text(parts[0]), size, root, text, lines)
 
 
-def check_log_key(claim: Claim, trust: Trust) -> None:
-    """Check that a trusted key of the log signed the claim; ``Refused``."""
+def check_log_key(claim: Claim, trust: Trust) -> bool:
+    """Check that a trusted key of the log signed the claim; ``Refused``.
+
+    Whether an ML-DSA-44 signature, which cannot be checked here, was among those of trusted keys.
+    """
     if not trust.logs:
         found = ", ".join(f"{name}+{key_id.hex()}" for name, key_id, _ in claim.lines)
         raise Refused("no-trusted-log-key", f"no log key is trusted; the file names {found}")
-    checked = False
-    for name, key_id, public in trust.logs:
-        for line_name, line_id, signature in claim.lines:
-            if (name, key_id) != (line_name, line_id) or name != claim.origin:
+    checked = on_trust = False
+    for key in trust.logs:
+        for name, key_id, signature in claim.lines:
+            if (key.name, key.key_id) != (name, key_id) or name != claim.origin:
                 continue
-            if not ed25519_verifies(ed25519_key(public), claim.text, signature):
-                raise Refused("bad-checkpoint-signature", f"{name} did not sign the checkpoint")
+            _check_log_line(key, claim.text, signature)
             checked = True
+            on_trust |= key.type == ML_DSA_44
     if not checked:
         raise Refused("wrong-log-key", f"no trusted key signed the checkpoint of {claim.origin}")
+    return on_trust
 
 
 def check_quorum(claim: Claim, trust: Trust, refuse: Callable[[Refused], None]) -> bool:
@@ -128,18 +132,29 @@ def _signature_line(line: bytes) -> tuple[str, bytes, bytes]:
     return name, data[:4], data[4:]
 
 
-def _log_key(text: str) -> tuple[str, bytes, bytes]:
-    name, key_id, data = _vkey(text)
-    if data[:1] != b"\x01" or len(data) != 33:
-        raise Refused("bad-policy", "a log key that is no Ed25519 key cannot be checked here")
-    return name, key_id, data[1:]
+def _check_log_line(key: NoteKey, text: bytes, signature: bytes) -> None:
+    code = "bad-checkpoint-signature"
+    if key.type == ML_DSA_44:
+        try:
+            time_of(key, text, signature)
+        except Refused as refused:
+            raise Refused(code, refused.detail) from None
+    elif not ed25519_verifies(ed25519_key(key.public), text, signature):
+        raise Refused(code, f"{key.name} did not sign the checkpoint")
 
 
-def _witness_key(text: str) -> WitnessKey:
+def _log_key(text: str) -> NoteKey:
     name, key_id, data = _vkey(text)
-    if len(data) - 1 != {4: 32, 6: 1_312}.get(data[0], len(data) - 1):
+    if len(data) - 1 != {1: 32, ML_DSA_44: 1_312}.get(data[0]):
+        raise Refused("bad-policy", "a log's key is no whole Ed25519 or ML-DSA-44 key")
+    return NoteKey(name, key_id, data[0], data[1:])
+
+
+def _witness_key(text: str) -> NoteKey:
+    name, key_id, data = _vkey(text)
+    if len(data) - 1 != {4: 32, ML_DSA_44: 1_312}.get(data[0], len(data) - 1):
         raise Refused("bad-policy", "a witness's key is not as long as its type wants")
-    return WitnessKey(name, key_id, data[0], data[1:])
+    return NoteKey(name, key_id, data[0], data[1:])
 
 
 def _vkey(text: str) -> tuple[str, bytes, bytes]:

@@ -7,14 +7,15 @@ import ecdsa
 from ledger.evidence.independent.canonical import Refused
 from ledger.evidence.independent.keys import ed25519_key, ed25519_verifies
 
-_ED25519, _ML_DSA_44 = 4, 6
-_SIGNATURE_BYTES = {_ED25519: 64, _ML_DSA_44: 2_420}
+ML_DSA_44 = 6
+_ED25519 = 4
+_SIGNATURE_BYTES = {_ED25519: 64, ML_DSA_44: 2_420}
 _CODE = "bad-cosignature"
 
 
 @dataclass(frozen=True)
-class WitnessKey:
-    """A witness's key: its name and id in signature lines, its type and its bytes."""
+class NoteKey:
+    """A log's or a witness's key: its name and id in signature lines, its type and its bytes."""
 
     name: str
     key_id: bytes
@@ -26,7 +27,7 @@ class WitnessKey:
 class Quorum:
     """Who has to cosign. A group has members and how many of them it takes."""
 
-    witnesses: dict[str, WitnessKey] = field(default_factory=dict)
+    witnesses: dict[str, NoteKey] = field(default_factory=dict)
     groups: dict[str, tuple[list[str], int]] = field(default_factory=dict)
     name: str = "none"
 
@@ -60,22 +61,24 @@ class Quorum:
         return sum(self._met(member, cosigned) for member in members) >= threshold
 
 
-def cosigned(
-    key: WitnessKey, text: bytes, lines: list[tuple[str, bytes, bytes]]
-) -> tuple[bool, bool]:
+def cosigned(key: NoteKey, text: bytes, lines: list[tuple[str, bytes, bytes]]) -> tuple[bool, bool]:
     """Whether the key has cosigned a checkpoint's text, and whether that had to be taken on trust.
 
     The lines are of its note. ``Refused`` when one of this key is wrong. ML-DSA-44 cannot be
     checked here.
     """
     mine = [line for name, key_id, line in lines if (name, key_id) == (key.name, key.key_id)]
-    times = [_time_of(key, text, line) for line in mine]
+    times = [time_of(key, text, line) for line in mine]
     if mine and not max(times):
         raise Refused(_CODE, f"a cosignature of {key.name} has no time")
-    return bool(mine), bool(mine) and key.type == _ML_DSA_44
+    return bool(mine), bool(mine) and key.type == ML_DSA_44
 
 
-def _time_of(key: WitnessKey, text: bytes, line: bytes) -> int:
+def time_of(key: NoteKey, text: bytes, line: bytes) -> int:
+    """When a line of this key says that it was made, POSIX; ``Refused`` when the line is wrong.
+
+    Of ML-DSA-44, only the form can be wrong here.
+    """
     time, signature = int.from_bytes(line[:8], "big"), line[8:]
     if len(signature) != _SIGNATURE_BYTES.get(key.type) or time >= 1 << 63:
         raise Refused(_CODE, f"a cosignature of {key.name} is not in its form")

@@ -25,7 +25,7 @@ def answering(status: int, body: bytes, content_type: str = "text/plain", more: 
 
     def answer(_request: bytes, out: BinaryIO) -> None:
         out.write(
-            f"HTTP/1.1 {status} X\r\nContent-Type: {content_type}\r\n{more}"
+            f"HTTP/1.1 {status} X\r\nConnection: close\r\nContent-Type: {content_type}\r\n{more}"
             f"Content-Length: {len(body)}\r\n\r\n".encode()
         )
         out.write(body)

@@ -11,7 +11,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from exchange.transparency.model import Published
-from exchange.witnesses.client import ANSWER_BYTES_MAX, NoCosignature, WitnessClient
+from exchange.witnesses.client import (
+    ANSWER_BYTES_MAX,
+    NoCosignature,
+    WitnessClient,
+    http_for_witnesses,
+)
 from exchange.witnesses.model import WitnessAddress
 from ledger.checkpoint import TreeHead
 from ledger.note import NoteSignature
@@ -34,7 +39,7 @@ def asked(url: str, *sizes: int) -> list[dict[str, NoteSignature]]:
     """What one client gets for checkpoints of these sizes, one after the other."""
 
     async def ask() -> list[dict[str, NoteSignature]]:
-        async with httpx.AsyncClient(timeout=10) as http:
+        async with http_for_witnesses(10) as http:
             client = WitnessClient(http, WitnessAddress(url, KEYS), LOG.proof)
             return [await client.cosign(checkpoint(size)) for size in sizes]
 
@@ -208,3 +213,22 @@ def test_after_a_bad_answer_it_is_asked_again_as_if_nothing_had_been() -> None:
         asyncio.run(ask(stack.enter_context(serving(answer))))
 
     assert sizes == [0, 0, 10]
+
+
+def test_no_cookie_of_a_witness_is_kept() -> None:
+    """Whether it answers or fails."""
+    more = "Set-Cookie: a=1\r\nSet-Cookie: b=2; Max-Age=1000000; Path=/\r\n"
+    seen: list[httpx.Cookies] = []
+
+    async def ask(url: str) -> None:
+        async with http_for_witnesses(10) as http:
+            client = WitnessClient(http, WitnessAddress(url, KEYS), LOG.proof)
+            with pytest.raises(NoCosignature):
+                await client.cosign(checkpoint(30))
+            seen.append(http.cookies)
+
+    for status in (200, 500):
+        with serving(habits.answering(status, b"x", more=more)) as url:
+            asyncio.run(ask(url))
+
+    assert [list(cookies.jar) for cookies in seen] == [[], []]

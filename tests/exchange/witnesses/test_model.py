@@ -12,7 +12,7 @@ from ledger.note import ED25519, VKey
 from tests.ledger.witness.logs import ed25519_witness, ml_dsa_witness
 
 A, B = ed25519_witness(1, "a.example").vkey, ml_dsa_witness(2, "a.example").vkey
-C = ed25519_witness(3, "c.example").vkey
+C, D = ed25519_witness(3, "c.example").vkey, ed25519_witness(4, "d.example").vkey
 
 
 def written(tmp_path: Path, *lines: str) -> Path:
@@ -28,13 +28,18 @@ def test_a_server_with_keys_of_both_forms_is_asked_once(tmp_path: Path) -> None:
             f"witness a {A} https://a.example/w/",
             f"witness a-pq {B} https://a.example/w",
             f"witness c {C} http://127.0.0.1:7380",
+            f"witness d {D} http://[::1]:7380",
             "quorum none",
         )
     )
 
     found = {address.url: set(address.keys) for address in addresses(policy)}
 
-    assert found == {"https://a.example/w": {"a", "a-pq"}, "http://127.0.0.1:7380": {"c"}}
+    assert found == {
+        "https://a.example/w": {"a", "a-pq"},
+        "http://127.0.0.1:7380": {"c"},
+        "http://[::1]:7380": {"d"},
+    }
 
 
 def test_a_witness_without_an_address_is_not_asked_and_must_not_be_needed(tmp_path: Path) -> None:
@@ -53,6 +58,11 @@ def test_a_witness_without_an_address_is_not_asked_and_must_not_be_needed(tmp_pa
         (f"witness a {A} https://", "no http or https URL"),
         (f"witness a {A} https://a.example/?x=1", "no http or https URL"),
         (f"witness a {A} http://[::1", "no http or https URL"),
+        (f"witness a {A} http://a.example:99999", "no http or https URL"),
+        (f"witness a {A} http://a.example:0", "no http or https URL"),
+        (f"witness a {A} http://a.example:x", "no http or https URL"),
+        (f"witness a {A} http://a..example", "no http or https URL"),
+        (f"witness a {A} http://{'a' * 64}.example", "no http or https URL"),
         (f"witness a {VKey('a.example', ED25519, bytes(32))} https://a.example", "does not cosign"),
         ("nonsense", "line 1"),
     ],

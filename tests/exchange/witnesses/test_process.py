@@ -194,3 +194,59 @@ def test_a_witness_that_saw_another_history_cosigns_nothing_more(
         small_log.grow(1)
 
     assert small_log.rounds() == []
+
+
+def test_without_a_quorum_in_the_policy_no_checkpoint_is_final_and_a_round_is_not_repeated(
+    small_log: LogUnderTest, witness: WitnessProcess
+) -> None:
+    policy = parse_policy(f"{witness.policy_lines()}quorum none\n".encode())
+
+    with small_log.asking(policy):
+        for size in (3, 6):
+            small_log.grow(3)
+            until(lambda size=size: (size, False) in small_log.rounds() or None)  # type: ignore[misc]
+
+    assert small_log.rounds() == [(3, False), (6, False)]
+    assert newest_final(small_log.conn) is None
+
+
+def test_a_restart_loses_no_cosignature_and_asks_for_none_again(
+    small_log: LogUnderTest, witness: WitnessProcess
+) -> None:
+    """What one witness gave is there after it has gone, and the process began anew."""
+    other = ed25519_witness(5, "other.example")
+    seen: list[bytes] = []
+
+    def honest(request: bytes, out: Any) -> None:
+        seen.append(request)
+        habits.cosigning(other)(request, out)
+
+    lines = witness.policy_lines()
+    gone = habits.closed_port()
+    published = small_log.grow(3)
+    both = "group all all w o\nquorum all\n"
+    with small_log.asking(parse_policy(f"{lines}witness o {other.vkey} {gone}\n{both}".encode())):
+        until(lambda: small_log.rounds() or None)
+    witness.kill()
+
+    with habits.serving(honest) as url:
+        policy = parse_policy(f"{lines}witness o {other.vkey} {url}\n{both}".encode())
+        with small_log.asking(policy):
+            final = small_log.until_final(published.size)
+
+    names = cosigned_by(parse_note(final.note), policy.witnesses).times_s.keys()
+    assert names == {"w-ed25519", "w-ml-dsa", "o"}
+    assert small_log.rounds() == [(3, False), (3, True)]
+
+
+def test_the_fullest_of_the_rounds_is_served(small_log: LogUnderTest) -> None:
+    published = small_log.grow(3)
+    for note in (published.note + b"more", published.note):
+        small_log.conn.execute(
+            "INSERT INTO witness_round (size, note, final) VALUES (3, %s, true)", [note]
+        )
+
+    found = newest_final(small_log.conn)
+
+    assert found is not None
+    assert found.note == published.note + b"more"

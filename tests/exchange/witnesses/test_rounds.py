@@ -7,7 +7,7 @@ from contextlib import ExitStack
 import httpx
 import pytest
 
-from exchange.transparency.model import Published
+from exchange.transparency.model import LogDamaged, Published
 from exchange.witnesses.client import WitnessClient
 from exchange.witnesses.model import Round, addresses
 from exchange.witnesses.rounds import Patience, Rounds
@@ -142,3 +142,48 @@ def test_the_same_bytes_go_to_all() -> None:
     held({name: keep(name) for name in SIGNERS}, "all", LONG)
 
     assert seen == [LOG.note(30)] * 4
+
+
+@pytest.mark.parametrize("url", ["http://a..example", "http://127.0.0.1:99999"])
+def test_an_address_that_cannot_be_asked_does_not_end_the_others(url: str) -> None:
+    async def hold(policy: Policy) -> Round:
+        async with httpx.AsyncClient(timeout=60) as http:
+            clients = [WitnessClient(http, one, LOG.proof) for one in addresses(policy)]
+            return await Rounds(policy, clients, LONG).hold(CHECKPOINT)
+
+    with serving(honest("w2")) as good:
+        round_ = asyncio.run(hold(policy_of({"w1": url, "w2": good}, "any")))
+
+    assert (round_.final, set(round_.lines)) == (True, {"w2"})
+
+
+def test_what_is_wrong_with_the_log_itself_ends_the_round() -> None:
+    def no_proof(_old: int, _new: int) -> list[bytes]:
+        raise LogDamaged("a node is gone")
+
+    async def hold(policy: Policy) -> Round:
+        async with httpx.AsyncClient(timeout=60) as http:
+            clients = [WitnessClient(http, one, no_proof) for one in addresses(policy)]
+            return await Rounds(policy, clients, LONG).hold(CHECKPOINT)
+
+    with serving(honest("w1")) as url, pytest.raises(LogDamaged):
+        asyncio.run(hold(policy_of({"w1": url}, "any")))
+
+
+def test_a_line_that_is_there_is_not_replaced_by_a_newer_one_of_the_same_key() -> None:
+    """A server with two keys that answers with one is asked again, and that brings no new line."""
+    first, second = SIGNERS["w1"], ed25519_witness(9, "w1.example")
+    already = {"a": cosign(LOG.head(30), first, 7)}
+
+    async def hold(url: str) -> Round:
+        lines = f"witness a {first.vkey} {url}\nwitness b {second.vkey} {url}\n"
+        policy = parse_policy(f"{lines}group g all a b\nquorum g\n".encode())
+        async with httpx.AsyncClient(timeout=60) as http:
+            clients = [WitnessClient(http, one, LOG.proof) for one in addresses(policy)]
+            return await Rounds(policy, clients, LONG).hold(CHECKPOINT, already)
+
+    with serving(habits.cosigning(first)) as url:
+        round_ = asyncio.run(hold(url))
+
+    assert round_.lines == already
+    assert not round_.done

@@ -44,7 +44,9 @@ def cosigned(world: World, *, final: bool = True) -> bytes:
     """The witness cosigns the newest checkpoint; the note that a round makes of it."""
     newest = newest_of(world)
     head = TreeHead(world.origin, newest.size, newest.root)
-    held = Round(newest.note, newest.size, {"w": cosign(head, WITNESS, 1_750_000_000)}, final)
+    held = Round(
+        newest.note, newest.size, {"w": cosign(head, WITNESS, 1_750_000_000)}, final, final
+    )
     with world.exchange.connection() as conn:
         save_round(conn, held)
     return held.cosigned_note

@@ -1,6 +1,7 @@
 """Which of a log's two keys a reader trusts, and what a file's checkpoint has to have of them."""
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.mldsa import MLDSA44PrivateKey
@@ -8,6 +9,7 @@ from cryptography.hazmat.primitives.asymmetric.mldsa import MLDSA44PrivateKey
 from ledger.checkpoint import dual_sign, unverified_head
 from ledger.cosignature import MLDSA44Cosigner
 from ledger.evidence.file import decode, encode
+from ledger.evidence.independent import independent_verify
 from ledger.evidence.reasons import Code
 from ledger.evidence.verify import verify_evidence
 from ledger.note import NoteSignature, VKey, format_note, parse_note
@@ -71,3 +73,59 @@ def test_a_signature_of_the_second_key_for_another_log_does_not_count() -> None:
     note = format_note(parse_note(_NOTE).text, [moved])
 
     assert codes(with_note(note), stranger.vkey) == [Code.WRONG_LOG_KEY]
+
+
+def second_hand(data: bytes, *trusted: VKey) -> tuple[list[Any], list[Any]]:
+    """The second implementation's reasons, and what it had to take on trust."""
+    policy = "".join(f"log {key}\n" for key in trusted) + "quorum none\n"
+    told = independent_verify(data, policy)
+    return told["reasons"], told["unchecked_suites"]
+
+
+@pytest.mark.parametrize(
+    ("trusted", "unchecked"),
+    [
+        ((_ED25519,), []),
+        ((_ML_DSA,), ["ML-DSA-44"]),
+        ((_ED25519, _ML_DSA), ["ML-DSA-44"]),
+    ],
+    ids=["the first", "the second", "both"],
+)
+def test_the_second_hand_says_when_it_takes_the_second_key_on_trust(
+    trusted: tuple[VKey, ...], unchecked: list[str]
+) -> None:
+    assert second_hand(with_note(_NOTE), *trusted) == ([], unchecked)
+
+
+def test_the_second_hand_takes_nothing_on_trust_where_the_second_key_did_not_sign() -> None:
+    assert second_hand(_SHORT, _ML_DSA) == (["wrong-log-key"], [])
+    assert second_hand(_SHORT, _ED25519, _ML_DSA) == ([], [])
+
+
+def test_a_wrong_signature_of_the_second_key_is_beyond_the_second_hand_which_says_so() -> None:
+    data = with_note(spoilt(_ML_DSA))
+
+    assert codes(data, _ED25519, _ML_DSA) == [Code.BAD_CHECKPOINT_SIGNATURE]
+    assert second_hand(data, _ED25519, _ML_DSA) == ([], ["ML-DSA-44"])
+
+
+@pytest.mark.parametrize(("head", "cut"), [(b"", -1), (b"\xff", None)], ids=["short", "no time"])
+def test_a_line_of_the_second_key_in_no_form_of_its_own_is_refused_by_the_second_hand(
+    head: bytes, cut: int | None
+) -> None:
+    note = parse_note(_NOTE)
+    lines = [
+        replace(line, signature=head + line.signature[len(head) : cut])
+        if line.key_id == _ML_DSA.key_id
+        else line
+        for line in note.signatures
+    ]
+    data = with_note(format_note(note.text, lines))
+
+    assert second_hand(data, _ED25519, _ML_DSA)[0] == ["bad-checkpoint-signature"]
+
+
+def test_the_second_hand_reads_no_log_key_that_is_too_short() -> None:
+    short = VKey(ORIGIN, _ML_DSA.type, _ML_DSA.public[:-1])
+
+    assert second_hand(with_note(_NOTE), short)[0] == ["bad-policy"]

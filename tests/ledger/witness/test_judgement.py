@@ -50,7 +50,8 @@ def test_every_extension_is_cosigned(one: int, other: int) -> None:
 def test_no_fork_is_cosigned(one: int, other: int) -> None:
     old, new = sorted((one, other))
 
-    assert cause_of(FORK.request(old, new), LOG.head(old)) is Cause.INCONSISTENT
+    wanted = Cause.FORK if old == new else Cause.INCONSISTENT
+    assert cause_of(FORK.request(old, new), LOG.head(old)) is wanted
 
 
 @given(st.data())
@@ -101,10 +102,11 @@ def test_the_empty_tree_has_one_root() -> None:
     assert LOG.head(0).root == EMPTY_ROOT
 
 
-def test_two_roots_of_one_size_are_inconsistent_and_the_same_again_is_not() -> None:
+def test_two_roots_of_one_size_are_a_fork_and_the_same_again_or_a_wrong_proof_is_none() -> None:
     extends(LOG.request(7, 7), LOG.head(7))
 
-    assert cause_of(FORK.request(7, 7), LOG.head(7)) is Cause.INCONSISTENT
+    assert cause_of(FORK.request(7, 7), LOG.head(7)) is Cause.FORK
+    assert cause_of(replace(FORK.request(7, 7), proof=(bytes(32),)), LOG.head(7)) is Cause.FORK
     with_proof = replace(LOG.request(7, 7), proof=(bytes(32),))
     assert cause_of(with_proof, LOG.head(7)) is Cause.INCONSISTENT
 

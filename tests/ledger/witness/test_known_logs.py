@@ -68,3 +68,9 @@ def test_a_wrong_file_is_told(text: str, says: str) -> None:
 def test_a_file_that_is_no_text_is_told() -> None:
     with pytest.raises(KnownLogsRefused, match="UTF-8"):
         parse_known_logs(b"\xff")
+
+
+@pytest.mark.parametrize("blank", ["\r", " \r", "\x0b"])
+def test_a_line_of_nothing_but_white_space_is_no_line(blank: str) -> None:
+    with pytest.raises(KnownLogsRefused, match="names no log"):
+        parse_known_logs(f"{blank}\n".encode())

@@ -1,5 +1,6 @@
 """A witness's folder is made once; keys without state are a loss that is told."""
 
+import sqlite3
 import stat
 from pathlib import Path
 
@@ -51,6 +52,24 @@ def test_keys_without_state_do_not_start(tmp_path: Path) -> None:
 
     with pytest.raises(EnvironmentUnfit, match="what this witness has cosigned"):
         open_folder(tmp_path / "w", None)
+
+
+@pytest.mark.parametrize("made_by", ["truncation", "another program"])
+def test_keys_with_an_empty_state_do_not_start(tmp_path: Path, made_by: str) -> None:
+    """As with no state: from the empty one, a second history would be cosigned."""
+    vkeys_of(tmp_path / "w", "a.example")
+    state = tmp_path / "w" / "state.db"
+    for file in (tmp_path / "w").glob("state.db*"):
+        file.unlink()
+    state.touch(0o600)
+    if made_by == "another program":
+        other = sqlite3.connect(state)
+        other.execute("CREATE TABLE something (x)")
+        other.close()
+
+    for _ in range(2):
+        with pytest.raises(EnvironmentUnfit, match="what this witness has cosigned"):
+            open_folder(tmp_path / "w", None)
 
 
 def test_a_start_that_was_killed_before_the_keys_is_completed(tmp_path: Path) -> None:

@@ -95,11 +95,11 @@ def test_a_body_that_is_too_large_is_not_read(witness: WitnessProcess) -> None:
     assert witness.post(bytes(REQUEST_BYTES_MAX + 1)).status_code == 413
 
 
-def test_a_log_that_asks_too_often_is_told_when_to_come_again(tmp_path: Path) -> None:
+def test_a_log_that_grows_too_often_is_told_when_to_come_again(tmp_path: Path) -> None:
     text = f"logs/v0\nvkey {LOG.signer.vkey}\nqpd 10\ncontact nobody\n"
     witness = WitnessProcess(tmp_path / "w", text)
     try:
-        answers = [witness.post(LOG.body(0 if n == 0 else 7, 7)) for n in range(22)]
+        answers = [witness.post(LOG.body(size, size + 1)) for size in range(21)]
     finally:
         witness.kill()
 

@@ -12,9 +12,11 @@ from hypothesis import strategies as st
 from haulproof.log.witness.service import Witness
 from haulproof.log.witness.store import WitnessStore
 from ledger.checkpoint import unverified_head
-from ledger.note import NoteSigner, parse_note
+from ledger.note import NoteSigner, format_note, parse_note
 from ledger.witness.cosigned import cosigned_by
 from ledger.witness.judgement import NotCosigned
+from ledger.witness.quota import BURST, AskedTooOften
+from ledger.witness.request import AddCheckpoint, format_request
 from tests.ledger.witness.logs import SmallLog, ed25519_witness, ml_dsa_witness
 
 LOG = SmallLog()
@@ -25,7 +27,7 @@ NOW_S = 1_750_000_000
 
 @pytest.fixture(scope="module")
 def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[WitnessStore]:
-    opened = WitnessStore(tmp_path_factory.mktemp("w") / "state.db")
+    opened = WitnessStore(tmp_path_factory.mktemp("w") / "state.db", is_new=True)
     yield opened
     opened.close()
 
@@ -68,7 +70,7 @@ def test_no_bytes_end_in_another_error(witness: Witness, body: bytes) -> None:
 
 
 def test_what_it_gives_out_is_what_it_keeps(tmp_path: Path) -> None:
-    store = WitnessStore(tmp_path / "state.db")
+    store = WitnessStore(tmp_path / "state.db", is_new=True)
     made = Witness(SIGNERS, store, {LOG.origin: LOG.known}, lambda: NOW_S, lambda: 0.0)
 
     lines = made.add_checkpoint(LOG.body(0, 7))
@@ -80,7 +82,7 @@ def test_what_it_gives_out_is_what_it_keeps(tmp_path: Path) -> None:
 
 
 def test_what_cannot_be_kept_is_not_given_out(tmp_path: Path) -> None:
-    store = WitnessStore(tmp_path / "state.db")
+    store = WitnessStore(tmp_path / "state.db", is_new=True)
     made = Witness(SIGNERS, store, {LOG.origin: LOG.known}, lambda: NOW_S, lambda: 0.0)
     made.add_checkpoint(LOG.body(0, 7))
     store._db.execute("PRAGMA query_only = ON")
@@ -92,4 +94,66 @@ def test_what_cannot_be_kept_is_not_given_out(tmp_path: Path) -> None:
     assert stands_at(store) == 7
     made.add_checkpoint(LOG.body(7, 9))
     assert stands_at(store) == 9
+    store.close()
+
+
+def test_a_stranger_who_replays_what_is_public_does_not_keep_the_log_out(tmp_path: Path) -> None:
+    """The same head, an old size and a wrong proof: whoever has the checkpoint can send all."""
+    store = WitnessStore(tmp_path / "state.db", is_new=True)
+    made = Witness(SIGNERS, store, {LOG.origin: LOG.known}, lambda: NOW_S, lambda: 0.0)
+    made.add_checkpoint(LOG.body(0, 7))
+
+    for _ in range(2 * BURST):
+        made.add_checkpoint(LOG.body(7, 7))
+        for old, new in ((0, 7), (0, 9)):
+            with pytest.raises(NotCosigned):
+                made.add_checkpoint(LOG.body(old, new))
+        with pytest.raises(NotCosigned):
+            made.add_checkpoint(format_request(AddCheckpoint(7, (bytes(32),), LOG.note(9))))
+
+    made.add_checkpoint(LOG.body(7, 9))
+    assert stands_at(store) == 9
+    store.close()
+
+
+def test_a_log_that_grows_too_often_is_told_and_nothing_is_kept(tmp_path: Path) -> None:
+    store = WitnessStore(tmp_path / "state.db", is_new=True)
+    made = Witness(SIGNERS, store, {LOG.origin: LOG.known}, lambda: NOW_S, lambda: 0.0)
+    for size in range(BURST):
+        made.add_checkpoint(LOG.body(size, size + 1))
+
+    with pytest.raises(AskedTooOften):
+        made.add_checkpoint(LOG.body(BURST, BURST + 1))
+
+    assert stands_at(store) == BURST
+    store.close()
+
+
+def test_the_same_again_within_a_second_has_the_same_lines_and_no_write(tmp_path: Path) -> None:
+    store = WitnessStore(tmp_path / "state.db", is_new=True)
+    posix, monotonic = count(NOW_S), iter([0.0, 0.0, 0.9, 1.1])
+    made = Witness(
+        SIGNERS, store, {LOG.origin: LOG.known}, lambda: next(posix), lambda: next(monotonic)
+    )
+    first = made.add_checkpoint(LOG.body(0, 7))
+    written = store._db.total_changes
+
+    assert made.add_checkpoint(LOG.body(7, 7)) == first
+    assert store._db.total_changes == written
+    later = made.add_checkpoint(LOG.body(7, 7))
+    assert later != first
+    assert store.note(LOG.origin) == LOG.note(7) + later
+    store.close()
+
+
+def test_a_line_of_the_log_that_is_there_often_is_kept_once(tmp_path: Path) -> None:
+    """What is kept stays readable, however often a stranger has doubled the line."""
+    store = WitnessStore(tmp_path / "state.db", is_new=True)
+    made = Witness(SIGNERS, store, {LOG.origin: LOG.known}, lambda: NOW_S, lambda: 0.0)
+    signed = parse_note(LOG.note(7))
+    often = format_note(signed.text, list(signed.signatures) * 60)
+
+    lines = made.add_checkpoint(format_request(AddCheckpoint(0, (), often)))
+
+    assert store.note(LOG.origin) == LOG.note(7) + lines
     store.close()

@@ -29,13 +29,13 @@ def last_of(store: WitnessStore) -> TreeHead | None:
 
 
 def test_what_was_cosigned_is_there_when_it_is_opened_again(tmp_path: Path) -> None:
-    store = WitnessStore(tmp_path / "state.db")
+    store = WitnessStore(tmp_path / "state.db", is_new=True)
     assert last_of(store) is None
     assert store.note(ORIGIN) is None
     store.advance(ORIGIN, lambda last: (head(3), b"note of 3"))
     store.close()
 
-    again = WitnessStore(tmp_path / "state.db")
+    again = WitnessStore(tmp_path / "state.db", is_new=False)
 
     assert last_of(again) == head(3)
     assert again.note(ORIGIN) == b"note of 3"
@@ -44,7 +44,7 @@ def test_what_was_cosigned_is_there_when_it_is_opened_again(tmp_path: Path) -> N
 
 
 def test_a_refusal_changes_nothing(tmp_path: Path) -> None:
-    store = WitnessStore(tmp_path / "state.db")
+    store = WitnessStore(tmp_path / "state.db", is_new=True)
     store.advance(ORIGIN, lambda last: (head(3), b"note"))
 
     assert last_of(store) == head(3)
@@ -54,7 +54,7 @@ def test_a_refusal_changes_nothing(tmp_path: Path) -> None:
 
 def test_requests_at_once_each_see_what_the_one_before_left(tmp_path: Path) -> None:
     """Two processes' worth of stores on one file."""
-    stores = [WitnessStore(tmp_path / "state.db") for _ in range(2)]
+    stores = [WitnessStore(tmp_path / "state.db", is_new=True) for _ in range(2)]
     seen: list[int] = []
 
     def one_more(last: TreeHead | None) -> tuple[TreeHead, bytes]:
@@ -72,9 +72,17 @@ def test_requests_at_once_each_see_what_the_one_before_left(tmp_path: Path) -> N
 
 
 def test_every_commit_is_synced(tmp_path: Path) -> None:
-    store = WitnessStore(tmp_path / "state.db")
+    store = WitnessStore(tmp_path / "state.db", is_new=True)
 
-    assert store._db.execute("PRAGMA synchronous").fetchone() == (2,)
+    assert store._db.execute("PRAGMA synchronous").fetchone() == (3,)
+    store.close()
+
+
+def test_the_state_is_one_file_from_the_first_head_on(tmp_path: Path) -> None:
+    store = WitnessStore(tmp_path / "state.db", is_new=True)
+    store.advance(ORIGIN, lambda last: (head(3), b"note"))
+
+    assert [path.name for path in tmp_path.iterdir()] == ["state.db"]
     store.close()
 
 
@@ -82,7 +90,7 @@ def test_a_file_that_is_no_state_is_not_opened(tmp_path: Path) -> None:
     (tmp_path / "state.db").write_bytes(b"something else entirely" * 100)
 
     with pytest.raises(sqlite3.DatabaseError):
-        WitnessStore(tmp_path / "state.db")
+        WitnessStore(tmp_path / "state.db", is_new=True)
 
 
 def test_a_state_of_another_version_is_not_opened(tmp_path: Path) -> None:
@@ -91,4 +99,4 @@ def test_a_state_of_another_version_is_not_opened(tmp_path: Path) -> None:
     other.close()
 
     with pytest.raises(StateUnreadable, match="another version"):
-        WitnessStore(tmp_path / "state.db")
+        WitnessStore(tmp_path / "state.db", is_new=True)
